@@ -1,0 +1,52 @@
+"""The pointer to the last good results of a market: `data/current/<market>.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from pipeline import paths
+from pipeline.incremental import store
+from pipeline.incremental.workspace import run_id
+
+
+@dataclass(frozen=True)
+class Current:
+    """What is current: the newest night it rests on ("" in undated markets), the run, and a folder per stage."""
+
+    market: str
+    as_of: str
+    run: str
+    stages: dict[str, str]
+
+
+def read_current(market: str) -> Current | None:
+    """Read the pointer of a market; None when there is none or it is damaged, which moving it mends."""
+    try:
+        return Current(**json.loads(paths.current(market).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def points_to(market: str, as_of: str, stages: Mapping[str, str]) -> bool:
+    """Say whether the pointer already names these results."""
+    current = read_current(market)
+    return current is not None and current.as_of == as_of and stages.items() <= current.stages.items()
+
+
+def move_current(market: str, as_of: str, stages: Mapping[str, str]) -> None:
+    """Point to these results, leaving what other stages are pointed to as it is."""
+    path = paths.current(market)
+    with store.locked(paths.workspace().locks / f"current-{market}.lock"):
+        before = read_current(market)
+        kept = before.stages if before else {}
+        now = Current(market, as_of, run_id(), {**kept, **stages})
+        store.replace_text(path, json.dumps(asdict(now), indent=1, sort_keys=True) + "\n")
+
+
+def is_past(market: str, as_of: str) -> bool:
+    """Say whether a run as of that night lies before what is current: such a run never drags the present back."""
+    current = read_current(market)
+    return current is not None and bool(current.as_of) and as_of < current.as_of
+

@@ -1,0 +1,48 @@
+"""The errors that a user can mend, each named after its condition and mapped to an exit code."""
+
+from pipeline.incremental.errors import UserError
+
+__all__ = [
+    "ColumnMissing",
+    "DeliveryUnreadable",
+    "MarketInvalid",
+    "MarketUnknown",
+    "NoUsableDelivery",
+    "TooFewListings",
+    "TooManyRejections",
+    "UserError",
+]
+
+
+class MarketUnknown(UserError):
+    """No TOML file describes the market that was asked for."""
+
+    exit_code = 2
+
+
+class MarketInvalid(UserError):
+    """A market's TOML holds something that it must not."""
+
+    exit_code = 2
+
+
+class NoUsableDelivery(UserError):
+    """No delivery of the market holds a row that could be accepted."""
+
+    exit_code = 20
+
+
+class DeliveryUnreadable(UserError):
+    """A delivery cannot be read as a table at all; it is set aside whole."""
+
+
+class ColumnMissing(DeliveryUnreadable):
+    """A delivery lacks a column that the market requires."""
+
+
+class TooManyRejections(UserError):
+    """A larger share of the rows was rejected than the market allows."""
+
+
+class TooFewListings(UserError):
+    """There are not enough listings to train or to judge a model."""

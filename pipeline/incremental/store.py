@@ -1,0 +1,111 @@
+"""Places on disk: build beside, make durable and read-only, and commit a whole folder by one rename."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+_BUILDING = ".building-"
+_DAMAGED = ".damaged-"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an advisory lock, waiting for whoever has it; the file is gone again when nobody holds it."""
+    handle = _acquire(path)
+    try:
+        yield
+    finally:
+        _release(path, handle)
+
+
+def new_folder(place: Path) -> Path:
+    """Make the folder to build in, beside `place`, so that committing is one rename on one file system."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    folder = place.with_name(f"{_BUILDING}{place.name}-{uuid.uuid4().hex[:8]}")
+    folder.mkdir()
+    return folder
+
+
+def commit(folder: Path, place: Path) -> bool:
+    """Make `folder` durable and read-only and rename it to `place`; False when another process was first."""
+    for path in sorted(folder.rglob("*")):
+        _sync(path)
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    _sync(folder)
+    folder.chmod(0o555)
+    try:
+        folder.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+        remove(folder)
+        return False
+    _sync(place.parent)
+    return True
+
+
+def set_aside(place: Path) -> Path:
+    """Rename a damaged result out of the way, keeping it for whoever wants to look."""
+    aside = place.with_name(f"{_DAMAGED}{place.name}-{time.time_ns()}")
+    place.rename(aside)
+    return aside
+
+
+def sweep(place: Path) -> None:
+    """Remove what killed builds of `place` left beside it. The caller holds the lock of `place`."""
+    for folder in place.parent.glob(f"{_BUILDING}{place.name}-*"):
+        remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """Delete a folder of ours, read-only or not."""
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace a small file durably by rename: a reader sees the old text or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        _sync(draft)
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _acquire(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        # The holder before us may have unlinked the file: a lock on a file without a name protects nothing.
+        with contextlib.suppress(FileNotFoundError):
+            if os.fstat(handle).st_ino == path.stat().st_ino:
+                return handle
+        os.close(handle)
+
+
+def _release(path: Path, handle: int) -> None:
+    path.unlink(missing_ok=True)
+    os.close(handle)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,257 @@
+"""A Luigi task that is complete when a result made by today's recipe lies undamaged in its place."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any, ClassVar
+
+import luigi
+from luigi.task import flatten
+
+from pipeline.incremental import store
+from pipeline.incremental.digests import digest_file, digest_value
+from pipeline.incremental.errors import InputChanged, UserError
+from pipeline.incremental.manifest import FileRecord, Manifest
+from pipeline.incremental.worker import USER_ERROR
+from pipeline.incremental.workspace import Workspace, run_id
+
+FORMAT_VERSION = 1  # raise it by hand when this layer changes what a recipe means: everything is rebuilt
+_KEY_LENGTH = 16
+_PYTHON = ".".join(platform.python_version_tuple()[:2])
+_log = logging.getLogger("pipeline")
+
+
+class ResultTarget(luigi.Target):
+    """The output of an incremental task, as Luigi asks for it."""
+
+    def __init__(self, task: IncrementalTask) -> None:
+        """Stand for the result of `task`."""
+        self._task = task
+
+    def exists(self) -> bool:
+        """Say whether the result of today's recipe is there."""
+        return self._task.is_committed()
+
+    def __str__(self) -> str:
+        """Name the folder, or the stage where it is not known yet."""
+        return str(self._task.results)
+
+
+class IncrementalTask(luigi.Task):
+    """Base of every stage: subclasses say what they read and how `build` makes files out of it.
+
+    The recipe is: task family, significant parameters, `settings()`, the digests of `files()`, the versions of
+    `libraries`, Python's, the code that `build` reaches, and the digests of the dependencies' outputs: of the files
+    that `consumes` names for the dependency's family, or of all of them.
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ()
+    consumes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    outside_fingerprint: ClassVar[frozenset[str]] = frozenset()
+
+    _dependencies: list[Any] | None = None
+    _manifest: Manifest | None = None
+
+    def workspace(self) -> Workspace:
+        """Return the workspace of the project; to be overridden."""
+        raise TypeError(f"{type(self).__name__} does not say what its workspace is")
+
+    @property
+    def results(self) -> Path:
+        """The folder that holds all results of this stage; a subclass may put it elsewhere."""
+        return self.workspace().data / self.task_family.lower()
+
+    def settings(self) -> Any:
+        """Return further plain values that `build` depends on, read afresh."""
+        return None
+
+    def files(self) -> dict[str, Path]:
+        """Return the outside files that `build` reads, by the name that the recipe gives them."""
+        return {}
+
+    def build(self, folder: Path) -> None:
+        """Write the result's files into `folder`; to be overridden."""
+        raise TypeError(f"{type(self).__name__} does not say how it is built")
+
+    def after_commit(self) -> None:
+        """Do what follows a commit or a reuse, such as moving a pointer; it must be idempotent."""
+
+    def deps(self) -> list[Any]:
+        """Return the dependencies, decided once: a delivery that arrives meanwhile belongs to the next run.
+
+        They travel with the task into child processes, so that parent and child see one graph.
+        """
+        if self._dependencies is None:
+            self._dependencies = flatten(self.requires())
+        return self._dependencies
+
+    def output(self) -> ResultTarget:
+        """Return the target that Luigi asks about."""
+        return ResultTarget(self)
+
+    @property
+    def folder(self) -> Path:
+        """The committed result's folder; only to be asked for when the task is complete."""
+        return self._place(self._committed().fingerprint)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The committed result's manifest; only to be asked for when the task is complete."""
+        return self._committed()
+
+    def complete(self) -> bool:
+        """Say whether all dependencies are complete and the result of today's recipe is undamaged."""
+        complete = self.is_committed()
+        self.workspace().save()
+        return complete
+
+    def is_committed(self) -> bool:
+        """Say the same without asking for what `complete` of a subclass adds. A True is remembered, a False never."""
+        if self._manifest is None and all(dependency.complete() for dependency in self.deps()):
+            self._manifest = self._find(digest_value(self.recipe()))
+        return self._manifest is not None
+
+    def run(self) -> None:
+        """Build and commit the result, unless it is there already (early cut-off)."""
+        fingerprint = digest_value(self.recipe())
+        place = self._place(fingerprint)
+        with store.locked(self.workspace().locks / f"{self.results.name}-{place.name}.lock"):
+            self._manifest = self._find(fingerprint)
+            if self._manifest is None:
+                self._build_and_commit(fingerprint, place)
+            else:
+                _log.info("%-9s reused %s", self.task_family, place)
+        self.after_commit()
+
+    def recipe(self) -> dict[str, Any]:
+        """Return all that decides the result's bytes; the dependencies must be complete."""
+        memory = self.workspace().files
+        try:
+            files = {name: memory.digest(path) for name, path in self.files().items()}
+        except OSError as error:
+            raise InputChanged(f"{self.task_family}: cannot read {error.filename} ({error.strerror}). Run again.") from None
+        return self._recipe(
+            code=self.workspace().digest_class(type(self)),
+            files=files,
+            dependencies=[dependency.manifest for dependency in self.deps()],
+        )
+
+    def on_failure(self, exception: BaseException) -> str:
+        """Say what the scheduler shows for a failure: the message alone where it is the user's to mend."""
+        if isinstance(exception, UserError):
+            return f"{USER_ERROR}{exception.exit_code}: {exception}"
+        return str(super().on_failure(exception))
+
+    def tell(self, message: str, share: float | None = None) -> None:
+        """Show a message and the share done (0–1) in the visualiser. Never put values from data into it."""
+        if callable(self.set_status_message):
+            self.set_status_message(message)
+        if share is not None and callable(self.set_progress_percentage):
+            self.set_progress_percentage(round(100 * share))
+
+    def _recipe(self, code: dict[str, str], files: dict[str, str], dependencies: list[Manifest]) -> dict[str, Any]:
+        significant = self.to_str_params(only_significant=True)
+        return {
+            "format": FORMAT_VERSION,
+            "task": self.task_family,
+            "parameters": {name: value for name, value in significant.items() if name not in self.outside_fingerprint},
+            "settings": self.settings(),
+            "python": _PYTHON,
+            "libraries": {name: _version(name) for name in self.libraries},
+            "code": code,
+            "files": files,
+            "dependencies": [[manifest.task, manifest.digests(self.consumes.get(manifest.task))] for manifest in dependencies],
+        }
+
+    def _recipe_now(self) -> dict[str, Any]:
+        """Return the recipe with everything read from disk again, by no memory."""
+        manifests = [Manifest.read(dependency.folder) for dependency in self.deps()]
+        return self._recipe(
+            code=self.workspace().digest_class_now(type(self)),
+            files={name: digest_file(path) for name, path in self.files().items()},
+            dependencies=[manifest for manifest in manifests if manifest is not None],
+        )
+
+    def _build_and_commit(self, fingerprint: str, place: Path) -> None:
+        store.sweep(place)
+        if place.exists():
+            _log.warning("%-9s %s is damaged; set aside as %s", self.task_family, place, store.set_aside(place).name)
+        recipe = self.recipe()
+        started_at, clock = datetime.now(UTC), time.perf_counter()
+        self.tell("building", 0)
+        folder = store.new_folder(place)
+        try:
+            self.build(folder)
+            manifest = Manifest(
+                task=self.task_family,
+                fingerprint=fingerprint,
+                recipe=recipe,
+                files=_records(folder),
+                run=run_id(),
+                started_at=started_at.isoformat(timespec="seconds"),
+                duration_s=round(time.perf_counter() - clock, 3),
+            )
+            manifest.write(folder)
+            self._refuse_changes(recipe)
+            store.commit(folder, place)
+        except BaseException:
+            if folder.exists():
+                store.remove(folder)
+            raise
+        self._manifest = manifest
+        self.tell("done", 1)
+        _log.info("%-9s built  %s in %.2f s", self.task_family, place, manifest.duration_s)
+
+    def _refuse_changes(self, recipe: dict[str, Any]) -> None:
+        try:
+            now = self._recipe_now()
+        except (OSError, SyntaxError, LookupError) as error:
+            raise InputChanged(f"{self.task_family}: an input or the code went away while it ran ({error}). Run again.") from None
+        for part, before in recipe.items():
+            if now[part] != before:
+                raise InputChanged(
+                    f"{self.task_family}: its {part} changed while it ran ({_difference(before, now[part])}); "
+                    "nothing was committed. Run the same command again."
+                )
+
+    def _committed(self) -> Manifest:
+        if not self.is_committed() or self._manifest is None:
+            raise LookupError(f"{self} has no result yet")
+        return self._manifest
+
+    def _find(self, fingerprint: str) -> Manifest | None:
+        place = self._place(fingerprint)
+        manifest = Manifest.read(place)
+        if manifest is None or manifest.fingerprint != fingerprint or manifest.damage(place, self.workspace().files):
+            return None
+        return manifest
+
+    def _place(self, fingerprint: str) -> Path:
+        return self.results / fingerprint[:_KEY_LENGTH]
+
+
+def _records(folder: Path) -> dict[str, FileRecord]:
+    records = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            records[path.relative_to(folder).as_posix()] = FileRecord(digest_file(path), stat.st_size, stat.st_mtime_ns)
+    return records
+
+
+def _difference(before: Any, now: Any) -> str:
+    if isinstance(before, dict) and isinstance(now, dict):
+        return ", ".join(sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name)))
+    return "another value"
+
+
+@cache
+def _version(distribution: str) -> str:
+    return metadata.version(distribution)

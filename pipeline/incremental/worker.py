@@ -1,0 +1,123 @@
+"""What Luigi's own worker lacks here: waiting for another run, safe child processes, and the message last.
+
+Luigi's command line builds its worker by name, so `install` puts ours in its place; the decision record
+`docs/decisions/0004-our-worker.md` says why no setting of Luigi does the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import logging
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Any
+
+import luigi
+import luigi.execution_summary
+import luigi.interface
+import luigi.worker
+from luigi.cmdline_parser import CmdlineParser
+from luigi.setup_logging import InterfaceLogging
+
+USER_ERROR = "user error "
+_COMMAND_LINE = "INCREMENTAL_COMMAND_LINE"
+_log = logging.getLogger("pipeline")
+
+
+class incremental(luigi.Config):  # noqa: N801  # Luigi takes the section's name from the class
+    """Settings of this layer: section [incremental] of luigi.cfg."""
+
+    start_method = luigi.ChoiceParameter(
+        default="spawn",
+        choices=["spawn", "forkserver", "fork"],
+        description="How task processes start. fork is unsafe once the parent has used threads.",
+    )
+
+
+class WaitingWorker(luigi.worker.Worker):
+    """A worker that waits while another run builds what it needs, and ends with what went wrong."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Choose the start method before Luigi makes its first queue."""
+        multiprocessing.set_start_method(incremental().start_method, force=True)
+        self._user_errors: list[tuple[int, str]] = []
+        if CmdlineParser.get_instance() is not None:
+            os.environ[_COMMAND_LINE] = "luigi"
+        super().__init__(*args, **kwargs)
+
+    def run(self) -> bool:
+        """Run as Luigi does; where the user has something to mend, say it last and exit with its code."""
+        succeeded = bool(super().run())
+        self._forget_finished()
+        if self._user_errors and CmdlineParser.get_instance() is not None:
+            logging.getLogger("luigi-interface").info(luigi.execution_summary.summary(self))
+            for _, message in self._user_errors:
+                _log.error(message)
+            raise SystemExit(max(code for code, _ in self._user_errors))
+        return succeeded
+
+    def _keep_alive(self, get_work_response: Any) -> bool:
+        """Stay while another worker runs a task of ours: the second of two runs waits and reuses."""
+        return bool(get_work_response.running_tasks) or bool(super()._keep_alive(get_work_response))
+
+    def _forget_finished(self) -> None:
+        """Drop tasks that another run finished meanwhile, so that Luigi does not count them as still running."""
+        for response in self._get_work_response_history:
+            running = response["running_tasks"]
+            response["running_tasks"] = [task for task in running if not self._is_complete(task["task_id"])]
+
+    def _is_complete(self, task_id: str) -> bool:
+        task = self._scheduled_tasks.get(task_id)
+        return task is not None and bool(task.complete())
+
+    def _add_task(self, *args: Any, **kwargs: Any) -> None:
+        """Keep messages for the user, and escape them for the visualiser, which shows them as HTML."""
+        explanation = kwargs.get("expl")
+        if isinstance(explanation, str):
+            if kwargs.get("status") == luigi.worker.FAILED and explanation.startswith(USER_ERROR):
+                code, _, message = explanation.removeprefix(USER_ERROR).partition(": ")
+                self._user_errors.append((int(code), message))
+            kwargs["expl"] = html.escape(explanation)
+        super()._add_task(*args, **kwargs)
+
+
+class TaskContext:
+    """Surrounds a task in its child process: command line, logging, and an end when the parent is gone.
+
+    Under spawn and forkserver a child starts with neither command-line overrides nor logging; under any method a
+    child outlives a terminated parent.
+    """
+
+    def __init__(self, process: luigi.worker.TaskProcess) -> None:
+        """Take the process that Luigi is about to run."""
+        self._is_child = process.use_multiprocessing
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> None:
+        """Set the child up; in the parent there is nothing to do."""
+        if not self._is_child:
+            return
+        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+        if os.environ.get(_COMMAND_LINE) and CmdlineParser.get_instance() is None:
+            self._stack.enter_context(CmdlineParser.global_instance(sys.argv[1:]))
+            InterfaceLogging.setup(luigi.interface.core())
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leave the command line."""
+        self._stack.close()
+
+
+def install() -> None:
+    """Make Luigi's command line and `luigi.build` use `WaitingWorker`."""
+    luigi.worker.Worker = WaitingWorker
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

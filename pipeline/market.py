@@ -1,0 +1,249 @@
+"""A market as its TOML describes it: parsed, checked, and cut into the parts that each stage depends on."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from pipeline import listing
+from pipeline.errors import MarketInvalid, MarketUnknown
+from pipeline.listing import Kind
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A TOML table with a closed list of keys."""
+
+
+class Files(Table):
+    """Which files are deliveries, and how their bytes are read: the first encoding and separator that fit win."""
+
+    patterns: tuple[str, ...] = ("*.csv",)
+    encodings: tuple[str, ...] = ("utf-8", "latin-1")
+    separators: tuple[str, ...] = (",", ";", "\t")
+
+
+class Rows(Table):
+    """What holds for every column."""
+
+    missing: tuple[str, ...] = ("",)
+    decimal_mark: Literal[".", ","] = "."
+
+
+class Column(Table):
+    """Where one canonical column comes from and which values it may take."""
+
+    headers: tuple[str, ...] = ()
+    file_name: str = ""
+    kind: Kind | None = None
+    required: bool = False
+    parser: Literal["plain", "range"] = "plain"
+    pattern: str = ""
+    date_format: str = "%Y-%m-%d"
+    unit: str = ""
+    limits: tuple[float, float] | None = None
+    values: dict[str, str | bool] = {}
+    missing: tuple[str, ...] = ()
+    feature: bool = True
+
+
+class Identity(Table):
+    """Which columns say that two listings describe the same car; all descriptive ones when none are named."""
+
+    twins: tuple[str, ...] = ()
+
+
+class Check(Table):
+    """What the whole intake must satisfy before anything is built on it."""
+
+    max_rejected_share: Share = 0.2
+    min_accepted_rows: Count = 50
+
+
+class Market(Table):
+    """One source of adverts."""
+
+    title: str
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    columns: dict[str, Column]
+    synthetic: bool = False
+    files: Files = Files()
+    rows: Rows = Rows()
+    identity: Identity = Identity()
+    check: Check = Check()
+
+    def kind(self, name: str) -> Kind:
+        """Return the kind of one of this market's columns."""
+        return self.columns[name].kind or listing.COLUMNS[name]
+
+    def canonical_columns(self) -> dict[str, Kind]:
+        """Return the columns of an accepted row in their fixed order, with their kinds; a range adds its ends."""
+        kinds = {name: self.kind(name) for name in self.columns}
+        for name, column in self.columns.items():
+            if column.parser == "range":
+                kinds |= dict.fromkeys(range_ends(name), "number")
+        known = [name for name in listing.COLUMNS if name in kinds]
+        return {name: kinds[name] for name in [*known, *sorted(kinds.keys() - set(known))]}
+
+    def for_ingest(self) -> Market:
+        """Return the part that decides what becomes of a row, everything else at its default."""
+        columns = {name: msgspec.structs.replace(column, feature=True) for name, column in self.columns.items()}
+        files = msgspec.structs.replace(self.files, patterns=())
+        identity = Identity(twins=tuple(self.twin_columns()))
+        return Market(title="", currency="XXX", columns=columns, files=files, rows=self.rows, identity=identity)
+
+    def values_from_name(self, stem: str) -> dict[str, str]:
+        """Return what a delivery's name, without its ending, says about all its rows."""
+        found = {name: re.search(column.file_name, stem) for name, column in self.columns.items() if column.file_name}
+        return {name: match.group(1) if match else "" for name, match in found.items()}
+
+    def twin_columns(self) -> list[str]:
+        """Return the columns that describe the car, by which twins are known."""
+        described = [name for name, kind in self.canonical_columns().items() if kind not in ("date", "text") and name != "price"]
+        return sorted(self.identity.twins or described)
+
+    def feature_columns(self) -> dict[str, Kind]:
+        """Return the columns that a model may use, with their kinds."""
+        return {
+            name: kind
+            for name, kind in self.canonical_columns().items()
+            if name not in listing.NEVER_FEATURES
+            and listing.is_feature_kind(kind)
+            and (name not in self.columns or self.columns[name].feature)
+        }
+
+
+def range_ends(name: str) -> tuple[str, str]:
+    """Name the columns of a range's low and high end: mileage_km gives mileage_low_km and mileage_high_km."""
+    stem, _, unit = name.rpartition("_")
+    return f"{stem}_low_{unit}", f"{stem}_high_{unit}"
+
+
+def find_market(name: str, folders: tuple[Path, ...]) -> Path:
+    """Return the TOML file of a market; raises MarketUnknown with the nearest name."""
+    for folder in folders:
+        path = folder / f"{name}.toml"
+        if re.fullmatch(r"\w+", name) and path.is_file():
+            return path
+    known = sorted(path.stem for folder in folders for path in folder.glob("*.toml"))
+    raise MarketUnknown(
+        f"There is no market {name!r}{_nearest(name, known)}. Known markets: {', '.join(known)}. "
+        f"A market is one TOML file in {' or '.join(str(folder) for folder in folders)}."
+    )
+
+
+def load_market(name: str, folders: tuple[Path, ...]) -> Market:
+    """Read and check a market's TOML, following `like`; raises MarketUnknown or MarketInvalid."""
+    return _load(name, folders, ())
+
+
+def _load(name: str, folders: tuple[Path, ...], seen: tuple[str, ...]) -> Market:
+    path = find_market(name, folders)
+    tables = dict(_parse(path.read_bytes(), path))
+    if "like" in tables:
+        like = tables.pop("like")
+        if not isinstance(like, str) or like in (*seen, name):
+            raise MarketInvalid(f"{path}: `like` must name another market, not {like!r}.")
+        base = msgspec.to_builtins(_load(like, folders, (*seen, name)))
+        tables = _merge(base, tables)
+    return _check(msgspec.json.encode(tables), path)
+
+
+@lru_cache(maxsize=64)
+def _parse(content: bytes, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(content.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise MarketInvalid(f"{path} is not valid TOML: {error}.") from None
+
+
+@lru_cache(maxsize=64)
+def _check(content: bytes, path: Path) -> Market:
+    try:
+        market = msgspec.json.decode(content, type=Market)
+    except msgspec.ValidationError as error:
+        raise MarketInvalid(f"{path}: {error}.{_known_keys(str(error))}") from None
+    for problem in _problems(market):
+        raise MarketInvalid(f"{path}: {problem}")
+    return market
+
+
+def _problems(market: Market) -> list[str]:
+    problems = []
+    for name in listing.ALWAYS_REQUIRED:
+        if name not in market.columns:
+            problems.append(f"[columns.{name}] is missing; every market needs it.")
+    for name, column in market.columns.items():
+        problems.extend(f"[columns.{name}] {problem}" for problem in _column_problems(name, column))
+    for name in market.identity.twins:
+        if name not in market.canonical_columns():
+            problems.append(f"[identity] twins names {name!r}, which no column gives{_nearest(name, list(market.columns))}.")
+    claimed: dict[str, str] = {}
+    for name, column in market.columns.items():
+        for header in column.headers:
+            other = claimed.setdefault(fold_header(header), name)
+            if other != name:
+                problems.append(f"[columns.{name}] and [columns.{other}] both claim the header {header!r}.")
+    return problems
+
+
+def _column_problems(name: str, column: Column) -> list[str]:
+    problems = []
+    if column.kind is None and name not in listing.COLUMNS:
+        problems.append(f"needs a `kind`: it is not a canonical column{_nearest(name, list(listing.COLUMNS))}.")
+    if bool(column.headers) == bool(column.file_name):
+        problems.append("needs either `headers` or `file_name`.")
+    if column.limits is not None and column.limits[0] > column.limits[1]:
+        problems.append(f"limits {list(column.limits)} are upside down: the low one comes first.")
+    if column.unit and column.unit not in listing.UNITS:
+        problems.append(f"unit {column.unit!r} is not known{_nearest(column.unit, list(listing.UNITS))}.")
+    for key in ("pattern", "file_name"):
+        problems.extend(_pattern_problems(key, getattr(column, key)))
+    return problems
+
+
+def _pattern_problems(key: str, pattern: str) -> list[str]:
+    if not pattern:
+        return []
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        return [f"{key} {pattern!r} is not a regular expression: {error}."]
+    return [] if groups == 1 else [f"{key} {pattern!r} needs exactly one group in parentheses, the value."]
+
+
+def fold_header(header: str) -> str:
+    """Return the form in which two headers are compared: without outer blanks, letter case aside."""
+    return " ".join(header.split()).casefold()
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both_tables = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _merge(base[key], value) if both_tables and key != "values" else value
+    return merged
+
+
+@cache
+def _all_keys() -> list[str]:
+    tables = (Market, Files, Rows, Column, Identity, Check)
+    return sorted({field for table in tables for field in table.__struct_fields__} | {"like"})
+
+
+def _known_keys(message: str) -> str:
+    found = re.search(r"unknown field `(.*?)`", message)
+    return _nearest(found.group(1), _all_keys()).replace(";", "").capitalize() if found else ""
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

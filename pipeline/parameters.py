@@ -1,0 +1,52 @@
+"""Parameters that refuse a user's slip at once: one message, exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from typing import Any, NoReturn
+
+import luigi
+
+from pipeline import market, paths
+from pipeline.errors import MarketInvalid, MarketUnknown, UserError
+
+
+class UsageExit(SystemExit):
+    """Ends a command with exit code 2, as argparse does for a wrong option."""
+
+
+class MarketParameter(luigi.Parameter):
+    """The name of a market whose TOML exists and is valid."""
+
+    def parse(self, text: str) -> str:
+        """Return the name; exits with code 2 and the reason when there is no such market."""
+        try:
+            market.load_market(text, tuple(paths.market_folders()))
+        except (MarketUnknown, MarketInvalid) as error:
+            _refuse(error)
+        return text
+
+
+class AsOfParameter(luigi.Parameter):
+    """A date, or nothing for the present."""
+
+    def parse(self, text: str) -> date | None:
+        """Read an ISO date; exits with code 2 when it is none."""
+        try:
+            return date.fromisoformat(text) if text else None
+        except ValueError:
+            _refuse(UserError(f"--as-of {text!r} is not a date like 2024-02-29."))
+
+    def serialize(self, value: Any) -> str:
+        """Write the date in ISO form, or nothing."""
+        return value.isoformat() if value else ""
+
+    def _warn_on_wrong_param_type(self, param_name: str, param_value: Any) -> None:
+        """Luigi would warn about a parameter that is no text."""
+
+
+def _refuse(error: UserError) -> NoReturn:
+    # Luigi reads parameters before it sets logging up, so the message goes where its usage errors go.
+    sys.stderr.write(f"{error}\n")
+    raise UsageExit(2)

@@ -1,0 +1,1 @@
+"""The outside world: deliveries, frames and models on disk."""

@@ -1,0 +1,83 @@
+"""Models as files: skops with one spelling of its zip, loaded with types that our code trusts. Never unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import skops.io
+
+from pipeline.errors import UserError
+from pipeline.incremental.manifest import read_checked
+
+MODEL_FILE = "model.skops"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip can hold
+# A literal, never read from the artefact: what these name is code that loading may run.
+_TRUSTED = (
+    "functools.partial",
+    "pipeline.stages.features.FeatureChoice",
+    "pipeline.stages.train.PriceModel",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils.validation.check_array",
+)
+
+
+class ModelUnreadable(UserError):
+    """A model file was made by other library versions, or is no model of ours."""
+
+
+def save_model(model: Any, path: Path) -> None:
+    """Write a fitted model so that equal fits give equal bytes."""
+    path.write_bytes(canonical_zip(skops.io.dumps(model)))
+
+
+def load_model(folder: Path) -> Any:
+    """Load the model of a committed folder, its bytes checked against the manifest first.
+
+    Raises ResultDamaged when they differ, ModelUnreadable when they cannot be understood.
+    """
+    content = read_checked(folder, MODEL_FILE)
+    try:
+        return skops.io.loads(content, trusted=list(_TRUSTED))
+    except Exception as error:  # skops raises many kinds: the content is foreign, and its error is the reason
+        raise ModelUnreadable(f"{folder / MODEL_FILE} cannot be loaded: {error}. Train it again.") from None
+
+
+def canonical_zip(content: bytes) -> bytes:
+    """Rewrite a skops zip with one spelling.
+
+    skops names arrays and numbers objects by memory addresses and dates its members; here arrays are named by their
+    sha256, objects numbered as they occur, members sorted, dated alike and stored.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(members.pop("schema.json"))
+    names = {name: f"{hashlib.sha256(data).hexdigest()}{Path(name).suffix}" for name, data in members.items()}
+    numbered = _renumber(schema, names, {})
+    written = {names[name]: data for name, data in members.items()}
+    written["schema.json"] = json.dumps(numbered, separators=(",", ":")).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(written):
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), written[name])
+    return buffer.getvalue()
+
+
+def _renumber(node: Any, names: dict[str, str], numbers: dict[int, int]) -> Any:
+    if isinstance(node, list):
+        return [_renumber(item, names, numbers) for item in node]
+    if not isinstance(node, dict):
+        return node
+    renamed = {}
+    for key, value in node.items():
+        if key == "__id__":
+            renamed[key] = numbers.setdefault(value, len(numbers))
+        elif key == "file" and value in names:
+            renamed[key] = names[value]
+        else:
+            renamed[key] = _renumber(value, names, numbers)
+    return renamed

@@ -1,0 +1,110 @@
+"""Reads a delivery's bytes as a table of text cells, keeping every row that does not fit."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from pipeline.errors import ColumnMissing, DeliveryUnreadable
+from pipeline.market import Files, fold_header
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A delivery as text.
+
+    `rows` has one row per record of the right width and the delivery's own headers as columns, indexed by the record's
+    number (1 is the first below the header; blank lines do not count). `unreadable` holds the records of another
+    width as (number, text).
+    """
+
+    rows: pd.DataFrame
+    unreadable: list[tuple[int, str]]
+    encoding: str
+    separator: str
+
+
+def read_table(content: bytes, files: Files, required: dict[str, tuple[str, ...]]) -> RawTable:
+    """Read a CSV with the first encoding and separator under which all `required` columns are found.
+
+    `required` maps a canonical column to its possible headers. Raises DeliveryUnreadable when the bytes are no table,
+    ColumnMissing when no separator shows the required columns.
+    """
+    text, encoding = _decode(content, files)
+    text = text.lstrip("\r\n")
+    header_line = text.partition("\n")[0].partition("\r")[0]
+    if not header_line:
+        raise DeliveryUnreadable("the file is empty")
+    separator = _choose_separator(header_line, files, required)
+    rows, unreadable = _parse(text, separator)
+    return RawTable(rows, unreadable, encoding, separator)
+
+
+def _decode(content: bytes, files: Files) -> tuple[str, str]:
+    if b"\0" in content:
+        raise DeliveryUnreadable(f"byte {content.index(0) + 1} is NUL: this is no text file")
+    for encoding in files.encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return text.removeprefix("\ufeff"), encoding
+    raise DeliveryUnreadable(f"the bytes are not {' or '.join(files.encodings)}; add the right name to [files] encodings")
+
+
+def _choose_separator(header_line: str, files: Files, required: dict[str, tuple[str, ...]]) -> str:
+    missing = {separator: _missing(_split_header(header_line, separator), required) for separator in files.separators}
+    best = min(files.separators, key=lambda separator: len(missing[separator]))
+    if missing[best]:
+        wanted = "; ".join(f"{name} ({' or '.join(map(repr, required[name]))})" for name in missing[best])
+        raise ColumnMissing(f"the header lacks {wanted}; it reads {header_line[:300]!r}")
+    return best
+
+
+def _missing(headers: list[str], required: dict[str, tuple[str, ...]]) -> list[str]:
+    folded = {fold_header(header) for header in headers}
+    return [name for name, known in required.items() if not folded & {fold_header(header) for header in known}]
+
+
+def _split_header(line: str, separator: str) -> list[str]:
+    return next(csv.reader([line], delimiter=separator), [])
+
+
+def _parse(text: str, separator: str) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
+    unreadable: list[tuple[int, str]] = []
+
+    def keep(row: pa_csv.InvalidRow) -> str:
+        unreadable.append((int(row.number or 0) - 1, row.text))
+        return "skip"
+
+    headers = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    content = text.encode()
+    if repeated := sorted({header for header in headers if headers.count(header) > 1}):
+        raise DeliveryUnreadable(f"the header names {', '.join(map(repr, repeated))} more than once")
+    try:
+        table = pa_csv.read_csv(
+            io.BytesIO(content + b"\n"),  # Arrow calls a header without a line's end an empty file
+            # One thread: only then does Arrow number the rows that do not fit.
+            read_options=pa_csv.ReadOptions(use_threads=False, block_size=max(len(content) + 1, 1 << 20)),
+            parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=keep),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(headers, pa.string()), strings_can_be_null=False, quoted_strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise DeliveryUnreadable(f"the rows cannot be told apart: {error}") from None
+    rows = table.to_pandas()
+    return _number(rows, [number for number, _ in unreadable]), unreadable
+
+
+def _number(rows: pd.DataFrame, skipped: list[int]) -> pd.DataFrame:
+    """Index rows by their place among all records, the unreadable ones counted."""
+    taken = set(skipped)
+    total = len(rows) + len(taken)
+    rows.index = pd.Index([number for number in range(1, total + 1) if number not in taken], name="row")
+    return rows

@@ -1,0 +1,69 @@
+"""Metrics: how far estimates lie from the prices asked, in money and in shares of the price."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+
+def measure_errors(prices: np.ndarray, estimates: np.ndarray) -> dict[str, float]:
+    """Return mae and rmse (money), mape and median_ape (0–1), r2, and within_10_share (0–1); r2 is on money."""
+    errors = estimates - prices
+    relative = np.abs(errors) / prices
+    spread = float(np.sum((prices - prices.mean()) ** 2))
+    return {
+        "mae": float(np.mean(np.abs(errors))),
+        "rmse": float(np.sqrt(np.mean(errors**2))),
+        "mape": float(np.mean(relative)),
+        "median_ape": float(np.median(relative)),
+        "r2": 1 - float(np.sum(errors**2)) / spread if spread else 0.0,
+        "within_10_share": float(np.mean(relative <= 0.10)),
+    }
+
+
+def measure_intervals(prices: np.ndarray, low: np.ndarray, high: np.ndarray, estimates: np.ndarray) -> dict[str, float]:
+    """Return interval_coverage (share of prices inside) and interval_width_share (median width over estimate)."""
+    return {
+        "interval_coverage": float(np.mean((low <= prices) & (prices <= high))),
+        "interval_width_share": float(np.median((high - low) / estimates)),
+    }
+
+
+def measure_segments(judged: pd.DataFrame, min_cars: int = 1) -> pd.DataFrame:
+    """Return errors and coverage by make, age and price band.
+
+    `judged` has make, year, price, estimate, low and high. Columns: segment_kind, segment, n, mae, median_ape,
+    bias_share (median of estimate / price − 1), interval_coverage. Bands of price are fifths of the judged prices,
+    bands of year are half-open fives of years.
+    """
+    kinds = {
+        "make": judged["make"].astype("str"),
+        "year": (judged["year"] // 5 * 5).astype("int64").map(lambda year: f"{year}–{year + 4}"),
+        "price": _price_bands(judged["price"]),
+    }
+    rows = [
+        _describe(kind, str(name), segment)
+        for kind, labels in kinds.items()
+        for name, segment in judged.groupby(labels, sort=True, observed=True)
+        if len(segment) >= min_cars
+    ]
+    return pd.DataFrame(rows)
+
+
+def _price_bands(prices: pd.Series) -> pd.Series:
+    bands = pd.qcut(prices, 5, duplicates="drop")
+    return bands.map({band: f"{number + 1}: {band.left:,.0f}–{band.right:,.0f}" for number, band in enumerate(bands.cat.categories)})
+
+
+def _describe(kind: str, name: str, segment: pd.DataFrame) -> dict[str, object]:
+    relative = segment["estimate"] / segment["price"] - 1
+    inside = (segment["low"] <= segment["price"]) & (segment["price"] <= segment["high"])
+    return {
+        "segment_kind": kind,
+        "segment": name,
+        "n": len(segment),
+        "mae": float((segment["estimate"] - segment["price"]).abs().mean()),
+        "median_ape": float(relative.abs().median()),
+        "bias_share": float(relative.median()),
+        "interval_coverage": float(inside.mean()),
+    }

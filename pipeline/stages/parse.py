@@ -1,0 +1,103 @@
+"""Parsers of single cells: from text as sellers and scrapers write it to a number, a date or a word."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+# Blanks that group thousands: plain, no-break, narrow no-break and thin.
+_BLANKS = " \u00a0\u202f\u2009"
+_CURRENCY = "£$€"
+_RANGE = re.compile(r"\s*(?:-|–|—)\s*")
+_TRUE = frozenset({"true", "yes", "y", "1", "1.0"})
+_FALSE = frozenset({"false", "no", "n", "0", "0.0"})
+
+
+def clean_text(text: str) -> str:
+    """Return text in Unicode's composed form, every run of blanks made one space, none at the ends.
+
+    >>> clean_text("  Serie\\u00a03 ")
+    'Serie 3'
+    """
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def parse_number(text: str, decimal_mark: str = ".") -> float | None:
+    """Read a number with its thousands grouped by blanks, apostrophes or the other mark; None if it is none.
+
+    A currency sign may stand before or after it. Groups must have three digits, so that a misplaced mark is refused
+    instead of read as a number a thousand times too large.
+
+    >>> parse_number("£8,000"), parse_number("5 000"), parse_number("1.5"), parse_number("12,34"), parse_number("many")
+    (8000.0, 5000.0, 1.5, None, None)
+    """
+    match = _PATTERNS[decimal_mark].fullmatch(text.strip().strip(_CURRENCY).strip())
+    if match is None:
+        return None
+    whole, fraction = match.group("whole"), match.group("fraction") or ""
+    digits = "".join(character for character in whole if character.isdecimal() or character in "+-")
+    return float(f"{digits}.{fraction}" if fraction else digits)
+
+
+def parse_range(text: str, decimal_mark: str = ".") -> tuple[float, float] | None:
+    """Read "5 000 - 9 999" as its ends, and a plain number as a range of no width; None if it is neither.
+
+    >>> parse_range("5 000 - 9 999"), parse_range("7 500"), parse_range("9 - 5"), parse_range("-")
+    ((5000.0, 9999.0), (7500.0, 7500.0), None, None)
+    """
+    single = parse_number(text, decimal_mark)
+    if single is not None:
+        return single, single
+    ends = [parse_number(end, decimal_mark) for end in _RANGE.split(text.strip())]
+    if len(ends) != 2 or ends[0] is None or ends[1] is None or ends[0] > ends[1]:
+        return None
+    return ends[0], ends[1]
+
+
+def parse_date(text: str, date_format: str) -> str | None:
+    """Read a date in strptime's format and return it as an ISO date; None if it is none.
+
+    >>> parse_date("6/23/18", "%m/%d/%y"), parse_date("23.6.", "%m/%d/%y")
+    ('2018-06-23', None)
+    """
+    try:
+        return datetime.strptime(text.strip(), date_format).date().isoformat()  # noqa: DTZ007  # a date has no zone
+    except ValueError:
+        return None
+
+
+def parse_boolean(text: str, values: Mapping[str, object] | None = None) -> bool | None:
+    """Read yes or no, by the market's own words first; None if it is neither.
+
+    >>> parse_boolean("Oui", {"Oui": True}), parse_boolean("False"), parse_boolean("perhaps")
+    (True, False, None)
+    """
+    folded = clean_text(text).casefold()
+    for word, meaning in (values or {}).items():
+        if clean_text(word).casefold() == folded and isinstance(meaning, bool):
+            return meaning
+    return True if folded in _TRUE else False if folded in _FALSE else None
+
+
+def word_reader(values: Mapping[str, object]) -> Callable[[str], str | None]:
+    """Return a reader of words: through the market's vocabulary where it has one, else as they are.
+
+    >>> word_reader({"Essence": "petrol"})(" essence "), word_reader({"Essence": "petrol"})("GPL"), word_reader({})("Golf ")
+    ('petrol', None, 'Golf')
+    """
+    if not values:
+        return lambda text: clean_text(text) or None
+    vocabulary = {clean_text(raw).casefold(): str(word) for raw, word in values.items()}
+    return lambda text: vocabulary.get(clean_text(text).casefold())
+
+
+def _compile(decimal_mark: str) -> re.Pattern[str]:
+    group = "[" + _BLANKS + "'’" + ("," if decimal_mark == "." else ".") + "]"
+    mark = re.escape(decimal_mark)
+    # ASCII digits alone: \d would also take digits that float() reads but no market writes.
+    return re.compile(rf"(?P<whole>[+-]?(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+))(?:{mark}(?P<fraction>[0-9]*))?")
+
+
+_PATTERNS = {mark: _compile(mark) for mark in ".,"}

@@ -1,0 +1,298 @@
+"""THE GRAPH: one task per stage, from raw deliveries to a judged model.
+
+    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─ Train ─ Evaluate
+
+Heavy libraries are imported in `build` alone: asking whether a task is complete must stay cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import luigi
+import msgspec
+
+from pipeline import current, paths
+from pipeline.incremental.task import IncrementalTask
+from pipeline.incremental.workspace import Workspace
+from pipeline.market import Market, load_market
+from pipeline.parameters import AsOfParameter, MarketParameter
+from pipeline.services.deliveries import Delivery, list_deliveries, night_of, stem_of
+
+TABLES = ("numpy", "pandas", "pyarrow")
+LEARNING = (*TABLES, "scikit-learn", "scipy", "skops")
+
+
+class Stage(IncrementalTask):
+    """What every stage has: a market, described by its TOML."""
+
+    market = MarketParameter(default="sample", config_path={"section": "pipeline", "name": "market"})
+    libraries = TABLES
+
+    def workspace(self) -> Workspace:
+        """Return the project's workspace."""
+        return paths.workspace()
+
+    def terms(self) -> Market:
+        """Return the market's TOML, read afresh."""
+        return load_market(self.market, tuple(paths.market_folders()))
+
+
+class Ingest(Stage):
+    """Parse one delivery; its name matters only for what the market takes from it."""
+
+    delivery = luigi.Parameter(description="The file's path below the market's folder.")
+    outside_fingerprint = frozenset({"delivery"})
+
+    def files(self) -> dict[str, Path]:
+        """Read the delivery."""
+        return {"delivery": paths.deliveries(self.market) / self.delivery}
+
+    def settings(self) -> Any:
+        """Depend on what the market says about rows, and on what the file's name says."""
+        terms = self.terms()
+        return {"market": msgspec.to_builtins(terms.for_ingest()), "named": terms.values_from_name(stem_of(self.delivery))}
+
+    def build(self, folder: Path) -> None:
+        """Write accepted and rejected rows and their account."""
+        from pipeline.services import documents, frames, tables
+        from pipeline.stages import ingest
+
+        settings = self.settings()
+        terms = msgspec.convert(settings["market"], Market)
+        (path,) = self.files().values()
+        try:
+            table = tables.read_table(path.read_bytes(), terms.files, ingest.required_headers(terms))
+            intake = ingest.ingest_rows(table.rows, table.unreadable, terms, settings["named"])
+        except tables.DeliveryUnreadable as error:
+            intake = ingest.empty_intake(terms, str(error))
+        frames.write_frame(intake.accepted, folder / "accepted.parquet")
+        frames.write_frame(intake.rejected, folder / "rejected.parquet")
+        documents.write_document(intake.account, folder / "account.json")
+
+
+class NoDelivery(luigi.ExternalTask):
+    """Stands for deliveries that are not there: never complete, so that Luigi ends with its code for missing data."""
+
+    folder = luigi.Parameter()
+
+    def complete(self) -> bool:
+        """Say no."""
+        return False
+
+
+class DatedStage(Stage):
+    """A stage meant as of a night: it sees deliveries dated up to it, and undated ones (nothing: the present)."""
+
+    as_of = AsOfParameter(default=None)
+    outside_fingerprint = frozenset({"as_of"})
+
+    def ingested(self) -> list[Any]:
+        """Return one Ingest per delivery, in order of (night, name); equal bytes under two names count once."""
+        folder = paths.deliveries(self.market)
+        terms = self.terms()
+        distinct: dict[tuple[str, str], Delivery] = {}
+        for delivery in list_deliveries(folder, terms.files, self.as_of):
+            content = (self.workspace().files.digest(delivery.path), str(terms.values_from_name(delivery.stem)))
+            distinct.setdefault(content, delivery)
+        deliveries = [Ingest(market=self.market, delivery=delivery.name) for delivery in distinct.values()]
+        return deliveries or [NoDelivery(folder=str(folder))]
+
+    def upstream(self, family: str) -> list[Any]:
+        """Return the direct dependencies of one family."""
+        return [task for task in self.deps() if task.task_family == family]
+
+    def folder_of(self, family: str) -> Path:
+        """Return the result folder of the one dependency of that family."""
+        (task,) = self.upstream(family)
+        return Path(task.folder)
+
+
+class Check(DatedStage):
+    """Judge the whole intake before anything is built on it."""
+
+    consumes = {"Ingest": ("account.json",)}
+
+    def requires(self) -> list[Any]:
+        """Need every delivery."""
+        return self.ingested()
+
+    def settings(self) -> Any:
+        """Depend on the market's demands and on the deliveries' names, which messages need."""
+        demands = msgspec.to_builtins(self.terms().check)
+        return {"demands": demands, "deliveries": [task.delivery for task in self.upstream("Ingest")]}
+
+    def build(self, folder: Path) -> None:
+        """Write the account of the whole intake."""
+        from pipeline.services import documents
+        from pipeline.stages import check
+
+        settings = self.settings()
+        folders = [task.folder for task in self.upstream("Ingest")]
+        accounts = [documents.read_document(path / "account.json") for path in folders]
+        demands = msgspec.convert(settings["demands"], check.Check)
+        account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands)
+        documents.write_document(account, folder / "account.json")
+
+
+class Clean(DatedStage):
+    """Fold accepted rows into listings with their price history."""
+
+    consumes = {"Check": (), "Ingest": ("accepted.parquet",)}
+
+    def requires(self) -> list[Any]:
+        """Need every delivery, and that the intake passed."""
+        return [self.clone(Check), *self.ingested()]
+
+    def settings(self) -> Any:
+        """Depend on the night of each delivery."""
+        return {"nights": [night_of(task.delivery) for task in self.upstream("Ingest")]}
+
+    def build(self, folder: Path) -> None:
+        """Write listings and prices."""
+        from pipeline.services import frames
+        from pipeline.stages import clean
+
+        accepted = [frames.read_frame(task.folder / "accepted.parquet") for task in self.upstream("Ingest")]
+        listings, prices = clean.fold_listings(accepted, self.settings()["nights"])
+        frames.write_frame(listings, folder / "listings.parquet")
+        frames.write_frame(prices, folder / "prices.parquet")
+
+
+class Split(DatedStage):
+    """Decide which listings a model learns from, which calibrate it, and which judge it."""
+
+    test_share = luigi.FloatParameter(default=0.2, description="Share of the cars that judge the model.")
+    calibration_share = luigi.FloatParameter(default=0.12, description="Share of the cars that calibrate intervals.")
+    min_judged = luigi.IntParameter(default=50, description="Fewest cars to judge by.")
+    consumes = {"Clean": ("listings.parquet",)}
+
+    def requires(self) -> list[Any]:
+        """Need the listings."""
+        return [self.clone(Clean)]
+
+    def build(self, folder: Path) -> None:
+        """Write a frame for each part, so that nothing fitted can read what judges it."""
+        from pipeline.services import documents, frames
+        from pipeline.stages import split
+
+        listings = frames.read_frame(self.folder_of("Clean") / "listings.parquet")
+        parts = split.split_listings(listings, self.test_share, self.calibration_share, self.min_judged)
+        frames.write_frame(parts.train, folder / "train.parquet")
+        frames.write_frame(parts.calibration, folder / "calibration.parquet")
+        frames.write_frame(parts.test, folder / "test.parquet")
+        documents.write_document(parts.account, folder / "account.json")
+
+
+class Train(DatedStage):
+    """Fit the price model and calibrate its intervals."""
+
+    iterations = luigi.IntParameter(default=600, description="Boosting iterations.")
+    learning_rate = luigi.FloatParameter(default=0.1)
+    max_leaf_nodes = luigi.IntParameter(default=63)
+    min_samples_leaf = luigi.IntParameter(default=20)
+    level = luigi.FloatParameter(default=0.9, description="Share of prices that an interval is meant to hold.")
+    seed = luigi.IntParameter(default=0)
+    threads = luigi.IntParameter(default=1, significant=False, description="OpenMP threads of a fit.")
+    worker_timeout = luigi.IntParameter(default=7200, significant=False, description="Seconds after which a fit is ended.")
+    libraries = LEARNING
+    consumes = {"Split": ("train.parquet", "calibration.parquet")}
+
+    @property
+    def results(self) -> Path:
+        """Models lie in a folder of their own."""
+        return paths.MODELS
+
+    def requires(self) -> list[Any]:
+        """Need the parts."""
+        return [self.clone(Split)]
+
+    def settings(self) -> Any:
+        """Depend on which columns the market lets a model use."""
+        return {"features": self.terms().feature_columns()}
+
+    def build(self, folder: Path) -> None:
+        """Write the fitted model."""
+        from threadpoolctl import threadpool_limits
+
+        from pipeline.services import frames, models
+        from pipeline.stages import train
+
+        parts = [frames.read_frame(self.folder_of("Split") / f"{name}.parquet") for name in ("train", "calibration")]
+        hyperparameters = train.Hyperparameters(
+            iterations=self.iterations,
+            learning_rate=self.learning_rate,
+            max_leaf_nodes=self.max_leaf_nodes,
+            min_samples_leaf=self.min_samples_leaf,
+            level=self.level,
+            seed=self.seed,
+        )
+        with threadpool_limits(self.threads, user_api="openmp"):
+            model = train.fit_model(*parts, self.settings()["features"], hyperparameters, self.tell)
+        models.save_model(model, folder / models.MODEL_FILE)
+
+
+class Evaluate(DatedStage):
+    """Judge the model beside the baselines, and make it current: the main job."""
+
+    libraries = LEARNING
+
+    def requires(self) -> list[Any]:
+        """Need the model and the parts that it was not fitted on."""
+        return [self.clone(Train), self.clone(Split)]
+
+    def settings(self) -> Any:
+        """Depend on what the metrics say about the market."""
+        terms = self.terms()
+        return {"currency": terms.currency, "synthetic": terms.synthetic}
+
+    def build(self, folder: Path) -> None:
+        """Write metrics, errors by segment, and every judged listing with its estimate."""
+        import pandas as pd
+
+        from pipeline.services import documents, frames, models
+        from pipeline.stages import evaluate
+
+        parts = self.folder_of("Split")
+        train, calibration, test = (frames.read_frame(parts / f"{name}.parquet") for name in ("train", "calibration", "test"))
+        learnt = pd.concat([train, calibration], ignore_index=True)
+        facts = {"market": self.market, **self.settings(), **documents.read_document(parts / "account.json")}
+        self.tell("judging model and baselines", 0.2)
+        judgement = evaluate.judge_model(models.load_model(self.folder_of("Train")), learnt, test, facts)
+        documents.write_document(judgement.metrics, folder / "metrics.json")
+        frames.write_frame(judgement.segments, folder / "segments.parquet")
+        frames.write_frame(judgement.estimates, folder / "estimates.parquet")
+
+    def complete(self) -> bool:
+        """Say whether the result is there and current: going back to an earlier result must move the pointer back."""
+        return super().complete() and (self._is_past() or current.points_to(self.market, self._night(), self._stages()))
+
+    def after_commit(self) -> None:
+        """Make the result current, unless it is meant as of a night before what is."""
+        if not self._is_past():
+            current.move_current(self.market, self._night(), self._stages())
+
+    def _is_past(self) -> bool:
+        return self.as_of is not None and current.is_past(self.market, self.as_of.isoformat())
+
+    def _night(self) -> str:
+        """Return the night that is asked for, else that of the newest delivery."""
+        nights = [night_of(task.delivery) for task in self._chain() if task.task_family == "Ingest"]
+        return self.as_of.isoformat() if self.as_of else max(nights, default="")
+
+    def _stages(self) -> dict[str, str]:
+        return {
+            task.task_family.lower(): task.folder.as_posix() for task in self._chain() if task.task_family != "Ingest"
+        }
+
+    def _chain(self) -> Iterator[Any]:
+        """Walk this task and all that it rests on."""
+        waiting, seen = [self], set()
+        while waiting:
+            task = waiting.pop()
+            if task.task_id not in seen:
+                seen.add(task.task_id)
+                waiting.extend(task.deps())
+                yield task
