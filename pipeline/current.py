@@ -49,4 +49,3 @@ def is_past(market: str, as_of: str) -> bool:
     """Say whether a run as of that night lies before what is current: such a run never drags the present back."""
     current = read_current(market)
     return current is not None and bool(current.as_of) and as_of < current.as_of
-

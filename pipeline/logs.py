@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import TextIO
 
 from pipeline.errors import UserError
 
@@ -10,6 +11,26 @@ NO_LUIGID = (
     "No luigid answers on {where}. Either start it in another terminal with `python -m pipeline luigid`, "
     "or add --local-scheduler to run without it."
 )
+
+
+class RunHandler(logging.StreamHandler[TextIO]):
+    """Writes to stderr what a person wants to read of a run: of Luigi's own chatter its summary alone, nothing twice."""
+
+    _last = ""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the record is written."""
+        message = record.getMessage()
+        if record.name == "luigi-interface" and record.levelno <= logging.INFO:
+            return "Execution Summary" in message
+        return not message.startswith("Failed pinging scheduler")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record, unless it would say what the one before said."""
+        text = self.format(record).partition(" ")[2]  # without the time
+        if text != self._last:
+            super().emit(record)
+        self._last = text
 
 
 class PlainFormatter(logging.Formatter):

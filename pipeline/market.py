@@ -19,11 +19,7 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A TOML table with a closed list of keys."""
-
-
-class Files(Table):
+class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which files are deliveries, and how their bytes are read: the first encoding and separator that fit win."""
 
     patterns: tuple[str, ...] = ("*.csv",)
@@ -31,14 +27,14 @@ class Files(Table):
     separators: tuple[str, ...] = (",", ";", "\t")
 
 
-class Rows(Table):
+class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What holds for every column."""
 
     missing: tuple[str, ...] = ("",)
     decimal_mark: Literal[".", ","] = "."
 
 
-class Column(Table):
+class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where one canonical column comes from and which values it may take."""
 
     headers: tuple[str, ...] = ()
@@ -55,20 +51,20 @@ class Column(Table):
     feature: bool = True
 
 
-class Identity(Table):
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which columns say that two listings describe the same car; all descriptive ones when none are named."""
 
     twins: tuple[str, ...] = ()
 
 
-class Check(Table):
+class Demands(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the whole intake must satisfy before anything is built on it."""
 
     max_rejected_share: Share = 0.2
     min_accepted_rows: Count = 50
 
 
-class Market(Table):
+class Market(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One source of adverts."""
 
     title: str
@@ -78,7 +74,7 @@ class Market(Table):
     files: Files = Files()
     rows: Rows = Rows()
     identity: Identity = Identity()
-    check: Check = Check()
+    check: Demands = Demands()
 
     def kind(self, name: str) -> Kind:
         """Return the kind of one of this market's columns."""
@@ -235,7 +231,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _all_keys() -> list[str]:
-    tables = (Market, Files, Rows, Column, Identity, Check)
+    tables = (Market, Files, Rows, Column, Identity, Demands)
     return sorted({field for table in tables for field in table.__struct_fields__} | {"like"})
 
 

@@ -16,7 +16,7 @@ class UsageExit(SystemExit):
     """Ends a command with exit code 2, as argparse does for a wrong option."""
 
 
-class MarketParameter(luigi.Parameter):
+class MarketParameter(luigi.Parameter[str]):
     """The name of a market whose TOML exists and is valid."""
 
     def parse(self, text: str) -> str:
@@ -28,7 +28,7 @@ class MarketParameter(luigi.Parameter):
         return text
 
 
-class AsOfParameter(luigi.Parameter):
+class AsOfParameter(luigi.Parameter[date | None]):
     """A date, or nothing for the present."""
 
     def parse(self, text: str) -> date | None:

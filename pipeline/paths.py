@@ -14,7 +14,7 @@ MODELS = Path("models")
 @cache
 def workspace() -> Workspace:
     """Return this process's view of the project; the incremental layer is versioned by hand."""
-    return Workspace("pipeline", DATA, skipped=("pipeline.incremental",))
+    return Workspace("pipeline", PACKAGE, DATA, skipped=("pipeline.incremental",))
 
 
 def deliveries(market: str) -> Path:

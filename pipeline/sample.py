@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import NormalDist
 from typing import NamedTuple, TextIO
@@ -171,6 +172,14 @@ MISSING_SHARES = {
     "État": 0.270,
 }
 UNSTATED_GEARBOX_SHARE = 0.1173
+
+# How columns hang together: shares of explained variance, fitted to the correlations between the real columns.
+NEWNESS_IN_DILIGENCE = 0.015
+NEWNESS_IN_CONDITION = 0.10
+DILIGENCE_IN_EQUIPMENT = 0.92
+DILIGENCE_IN_FILLED_FIELDS = 0.7
+FIRST_HAND_LOG_ODDS_AGAINST = 0.66
+FIRST_HAND_LOG_ODDS_OF_NEWNESS = 0.95
 
 YEAR_SHARES = {
     1990: 0.0006,
@@ -443,12 +452,13 @@ POWER_OFFSET_SHARES = (0.04, 0.80, 0.11, 0.05)
 MIN_POWER_CV = 5
 MAX_POWER_CV = 14
 
-LIFETIME_KM = 250_000  # the mileage an ever older car tends to
+LIFETIME_KM = 255_000  # the mileage an ever older car tends to
 KM_FLATTENING_YEARS = 13.0
-KM_LOG_SPREAD = 0.35
-# Sellers who drop a digit, or type thousands: the real extract has low mileages, "0 - 4 999" above all, at every age.
-KM_DIVISORS = (1, 10, 1_000)
-KM_DIVISOR_SHARES = (0.885, 0.075, 0.040)
+KM_LOG_SPREAD = 0.37
+# The real extract has low mileages, "0 - 4 999" above all, at every age: not every seller states what he drove.
+UNDERSTATED_KM_SHARE = 0.17
+UNDERSTATED_KM_MAX_PART = 0.3
+THOUSANDS_KM_SHARE = 0.03  # sellers who type 120 for 120 000
 
 # --- How adverts live and what goes wrong -----------------------------------------------------------------------------
 
@@ -681,7 +691,7 @@ def draw_use(rng: np.random.Generator, adverts: pd.DataFrame) -> Columns:
     count = len(adverts)
     true_km = compute_expected_km(compute_age_years(adverts)) * np.exp(KM_LOG_SPREAD * rng.standard_normal(count))
     true_km = np.clip(true_km, 0, KM_BOUNDS[-1] - 1)
-    stated_km = true_km / np.array(KM_DIVISORS)[draw_codes(rng, KM_DIVISOR_SHARES, count)]
+    stated_km = true_km * draw_stated_parts(rng, count)
     range_codes = np.searchsorted(KM_BOUNDS, stated_km, side="right") - 1
     return {
         "Kilométrage": label_codes(range_codes.astype(np.int64), list_km_ranges()),
@@ -689,10 +699,18 @@ def draw_use(rng: np.random.Generator, adverts: pd.DataFrame) -> Columns:
     }
 
 
+def draw_stated_parts(rng: np.random.Generator, count: int) -> FloatArray:
+    """Draw which part of the true mileage each seller states: all of it, less than a third, or the thousands."""
+    parts = np.ones(count)
+    is_understated = draw_flags(rng, UNDERSTATED_KM_SHARE, count)
+    parts[is_understated] = UNDERSTATED_KM_MAX_PART * rng.random(int(is_understated.sum()))
+    parts[draw_flags(rng, THOUSANDS_KM_SHARE, count)] = 1 / 1_000
+    return parts
+
+
 def list_km_ranges() -> list[str]:
     """Write the site's mileage ranges, lowest first, as in "5 000 - 9 999"."""
-    pairs = zip(KM_BOUNDS[:-1], KM_BOUNDS[1:], strict=True)
-    return [f"{low:,} - {following - 1:,}".replace(",", " ") for low, following in pairs]
+    return [f"{low:,} - {following - 1:,}".replace(",", " ") for low, following in pairwise(KM_BOUNDS)]
 
 
 def list_places() -> list[tuple[int, str, float]]:
@@ -729,17 +747,17 @@ def draw_sellers(rng: np.random.Generator, adverts: pd.DataFrame) -> Columns:
     """
     count = len(adverts)
     newness = (adverts["Année-Modèle"].to_numpy(dtype=np.float64) - MEAN_YEAR) / YEAR_SPREAD_YEARS
-    diligence = mix_latent(newness, 0.015, rng.standard_normal(count))
-    first_hand_shares = 1.0 / (1.0 + np.exp(0.66 - 0.95 * newness))
+    first_hand_shares = 1.0 / (1.0 + np.exp(FIRST_HAND_LOG_ODDS_AGAINST - FIRST_HAND_LOG_ODDS_OF_NEWNESS * newness))
     sellers: Columns = {
         "Origine": label_codes(draw_origin_codes(rng, adverts), [origin.text for origin in ORIGINS]),
         "Première main": label_codes(draw_flags(rng, first_hand_shares, count).astype(np.int64), FIRST_HAND),
         "État": label_codes(draw_condition_codes(rng, newness), [condition.text for condition in CONDITIONS]),
         "title_code": (rng.random(count) * len(TITLE_PATTERNS)).astype(np.int8),
-        "diligence": diligence.astype(np.float32),
     }
+    diligence = mix_latent(newness, NEWNESS_IN_DILIGENCE, rng.standard_normal(count))
+    sellers["diligence"] = diligence.astype(np.float32)
     for equipment in EQUIPMENT:
-        wish = mix_latent(diligence, 0.92, rng.standard_normal(count))
+        wish = mix_latent(diligence, DILIGENCE_IN_EQUIPMENT, rng.standard_normal(count))
         sellers[equipment.column] = wish > find_quantile(1.0 - equipment.share)
     return sellers
 
@@ -753,7 +771,7 @@ def draw_origin_codes(rng: np.random.Generator, adverts: pd.DataFrame) -> IntArr
 
 def draw_condition_codes(rng: np.random.Generator, newness: FloatArray) -> IntArray:
     """Draw positions into CONDITIONS, best first: the newer the car, the better."""
-    quality = mix_latent(newness, 0.10, rng.standard_normal(len(newness)))
+    quality = mix_latent(newness, NEWNESS_IN_CONDITION, rng.standard_normal(len(newness)))
     cuts = [find_quantile(share) for share in np.cumsum([condition.share for condition in CONDITIONS])[:-1].tolist()]
     return np.searchsorted(cuts, -quality).astype(np.int64)
 
@@ -793,10 +811,9 @@ def compute_log_value(adverts: pd.DataFrame) -> FloatArray:
     age_years = compute_age_years(adverts)
     typical_age_years = FIRST_NIGHT.year - take_by_model(adverts, [model.typical_year for model in MODELS])
     typical_price_mad = 1_000 * take_by_model(adverts, [model.typical_price_kmad for model in MODELS])
-    loss_years = FLATTENING_YEARS * (
-        np.exp(-typical_age_years / FLATTENING_YEARS) - np.exp(-age_years / FLATTENING_YEARS)
-    )
-    return np.log(typical_price_mad) - take_by_make(adverts, [make.yearly_loss for make in MAKES]) * loss_years
+    value_left: FloatArray = np.exp(-age_years / FLATTENING_YEARS) - np.exp(-typical_age_years / FLATTENING_YEARS)
+    yearly_loss = take_by_make(adverts, [make.yearly_loss for make in MAKES])
+    return np.log(typical_price_mad) + FLATTENING_YEARS * yearly_loss * value_left
 
 
 def compute_engine_effect(adverts: pd.DataFrame) -> FloatArray:
@@ -804,11 +821,8 @@ def compute_engine_effect(adverts: pd.DataFrame) -> FloatArray:
     usual_cv = take_by_model(adverts, [model.power_cv for model in MODELS])
     excess_cv = adverts["Puissance fiscale"].to_numpy(dtype=np.float64) - usual_cv
     gearbox_effect = AUTOMATIC_LOG_EFFECT * adverts["true_gearbox"].to_numpy(dtype=np.float64)
-    return (
-        POWER_LOG_EFFECT_PER_CV * excess_cv
-        + gearbox_effect
-        + take_effects(adverts, "Type de carburant", FUEL_LOG_EFFECTS)
-    )
+    fuel_effect = take_effects(adverts, "Type de carburant", FUEL_LOG_EFFECTS)
+    return POWER_LOG_EFFECT_PER_CV * excess_cv + gearbox_effect + fuel_effect
 
 
 def compute_use_effect(adverts: pd.DataFrame) -> FloatArray:
@@ -904,7 +918,7 @@ def leave_fields_empty(rng: np.random.Generator, adverts: pd.DataFrame) -> pd.Da
 
 def find_skipped(rng: np.random.Generator, diligence: FloatArray, share: float) -> BoolArray:
     """Flag the given share of the adverts, above all those of careless sellers."""
-    return mix_latent(diligence, 0.7, rng.standard_normal(len(diligence))) < find_quantile(share)
+    return mix_latent(diligence, DILIGENCE_IN_FILLED_FIELDS, rng.standard_normal(len(diligence))) < find_quantile(share)
 
 
 # --- One night --------------------------------------------------------------------------------------------------------
@@ -983,10 +997,8 @@ def mistype_price(price_mad: int, defect: str) -> int | str:
 
 def list_titles() -> list[list[str]]:
     """List the title slugs of every model, one per pattern."""
-    return [
-        [write_slug(pattern.format(make=model.make, model=model.name)) for pattern in TITLE_PATTERNS]
-        for model in MODELS
-    ]
+    names = [(model.make, model.name) for model in MODELS]
+    return [[write_slug(title.format(make=make, model=model)) for title in TITLE_PATTERNS] for make, model in names]
 
 
 def write_slug(text: str) -> str:

@@ -8,8 +8,9 @@ Heavy libraries are imported in `build` alone: asking whether a task is complete
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import luigi
 import msgspec
@@ -17,7 +18,7 @@ import msgspec
 from pipeline import current, paths
 from pipeline.incremental.task import IncrementalTask
 from pipeline.incremental.workspace import Workspace
-from pipeline.market import Market, load_market
+from pipeline.market import Demands, Market, load_market
 from pipeline.parameters import AsOfParameter, MarketParameter
 from pipeline.services.deliveries import Delivery, list_deliveries, night_of, stem_of
 
@@ -28,8 +29,8 @@ LEARNING = (*TABLES, "scikit-learn", "scipy", "skops")
 class Stage(IncrementalTask):
     """What every stage has: a market, described by its TOML."""
 
-    market = MarketParameter(default="sample", config_path={"section": "pipeline", "name": "market"})
-    libraries = TABLES
+    market: str = MarketParameter(default="sample", config_path={"section": "pipeline", "name": "market"})
+    libraries: ClassVar[tuple[str, ...]] = TABLES
 
     def workspace(self) -> Workspace:
         """Return the project's workspace."""
@@ -43,7 +44,7 @@ class Stage(IncrementalTask):
 class Ingest(Stage):
     """Parse one delivery; its name matters only for what the market takes from it."""
 
-    delivery = luigi.Parameter(description="The file's path below the market's folder.")
+    delivery: str = luigi.Parameter(description="The file's path below the market's folder.")
     outside_fingerprint = frozenset({"delivery"})
 
     def files(self) -> dict[str, Path]:
@@ -57,6 +58,7 @@ class Ingest(Stage):
 
     def build(self, folder: Path) -> None:
         """Write accepted and rejected rows and their account."""
+        from pipeline.errors import DeliveryUnreadable
         from pipeline.services import documents, frames, tables
         from pipeline.stages import ingest
 
@@ -66,7 +68,7 @@ class Ingest(Stage):
         try:
             table = tables.read_table(path.read_bytes(), terms.files, ingest.required_headers(terms))
             intake = ingest.ingest_rows(table.rows, table.unreadable, terms, settings["named"])
-        except tables.DeliveryUnreadable as error:
+        except DeliveryUnreadable as error:
             intake = ingest.empty_intake(terms, str(error))
         frames.write_frame(intake.accepted, folder / "accepted.parquet")
         frames.write_frame(intake.rejected, folder / "rejected.parquet")
@@ -76,7 +78,7 @@ class Ingest(Stage):
 class NoDelivery(luigi.ExternalTask):
     """Stands for deliveries that are not there: never complete, so that Luigi ends with its code for missing data."""
 
-    folder = luigi.Parameter()
+    folder: str = luigi.Parameter()
 
     def complete(self) -> bool:
         """Say no."""
@@ -86,7 +88,7 @@ class NoDelivery(luigi.ExternalTask):
 class DatedStage(Stage):
     """A stage meant as of a night: it sees deliveries dated up to it, and undated ones (nothing: the present)."""
 
-    as_of = AsOfParameter(default=None)
+    as_of: date | None = AsOfParameter(default=None)
     outside_fingerprint = frozenset({"as_of"})
 
     def ingested(self) -> list[Any]:
@@ -99,6 +101,10 @@ class DatedStage(Stage):
             distinct.setdefault(content, delivery)
         deliveries = [Ingest(market=self.market, delivery=delivery.name) for delivery in distinct.values()]
         return deliveries or [NoDelivery(folder=str(folder))]
+
+    def before(self, stage: type[DatedStage]) -> DatedStage:
+        """Return the task of another stage for the same market and night; its other parameters are its own."""
+        return stage(market=self.market, as_of=self.as_of)
 
     def upstream(self, family: str) -> list[Any]:
         """Return the direct dependencies of one family."""
@@ -132,7 +138,7 @@ class Check(DatedStage):
         settings = self.settings()
         folders = [task.folder for task in self.upstream("Ingest")]
         accounts = [documents.read_document(path / "account.json") for path in folders]
-        demands = msgspec.convert(settings["demands"], check.Check)
+        demands = msgspec.convert(settings["demands"], Demands)
         account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands)
         documents.write_document(account, folder / "account.json")
 
@@ -144,7 +150,7 @@ class Clean(DatedStage):
 
     def requires(self) -> list[Any]:
         """Need every delivery, and that the intake passed."""
-        return [self.clone(Check), *self.ingested()]
+        return [self.before(Check), *self.ingested()]
 
     def settings(self) -> Any:
         """Depend on the night of each delivery."""
@@ -164,14 +170,14 @@ class Clean(DatedStage):
 class Split(DatedStage):
     """Decide which listings a model learns from, which calibrate it, and which judge it."""
 
-    test_share = luigi.FloatParameter(default=0.2, description="Share of the cars that judge the model.")
-    calibration_share = luigi.FloatParameter(default=0.12, description="Share of the cars that calibrate intervals.")
-    min_judged = luigi.IntParameter(default=50, description="Fewest cars to judge by.")
+    test_share: float = luigi.FloatParameter(default=0.2, description="Share of the cars that judge the model.")
+    calibration_share: float = luigi.FloatParameter(default=0.12, description="Share of the cars that calibrate intervals.")
+    min_judged: int = luigi.IntParameter(default=50, description="Fewest cars to judge by.")
     consumes = {"Clean": ("listings.parquet",)}
 
     def requires(self) -> list[Any]:
         """Need the listings."""
-        return [self.clone(Clean)]
+        return [self.before(Clean)]
 
     def build(self, folder: Path) -> None:
         """Write a frame for each part, so that nothing fitted can read what judges it."""
@@ -189,16 +195,21 @@ class Split(DatedStage):
 class Train(DatedStage):
     """Fit the price model and calibrate its intervals."""
 
-    iterations = luigi.IntParameter(default=600, description="Boosting iterations.")
-    learning_rate = luigi.FloatParameter(default=0.1)
-    max_leaf_nodes = luigi.IntParameter(default=63)
-    min_samples_leaf = luigi.IntParameter(default=20)
-    level = luigi.FloatParameter(default=0.9, description="Share of prices that an interval is meant to hold.")
-    seed = luigi.IntParameter(default=0)
-    threads = luigi.IntParameter(default=1, significant=False, description="OpenMP threads of a fit.")
-    worker_timeout = luigi.IntParameter(default=7200, significant=False, description="Seconds after which a fit is ended.")
+    iterations: int = luigi.IntParameter(default=600, description="Boosting iterations.")
+    learning_rate: float = luigi.FloatParameter(default=0.1)
+    max_leaf_nodes: int = luigi.IntParameter(default=63)
+    min_samples_leaf: int = luigi.IntParameter(default=20)
+    level: float = luigi.FloatParameter(default=0.9, description="Share of prices that an interval is meant to hold.")
+    seed: int = luigi.IntParameter(default=0)
+    threads: int = luigi.IntParameter(default=1, significant=False, description="OpenMP threads of a fit.")
+    max_seconds: int = luigi.IntParameter(default=7200, significant=False, description="Seconds after which a fit is ended.")
     libraries = LEARNING
     consumes = {"Split": ("train.parquet", "calibration.parquet")}
+
+    @property
+    def worker_timeout(self) -> int:  # type: ignore[override]  # Luigi reads it and never sets it
+        """Return Luigi's time limit: a task that has one runs in a process of its own."""
+        return int(self.max_seconds)
 
     @property
     def results(self) -> Path:
@@ -207,7 +218,7 @@ class Train(DatedStage):
 
     def requires(self) -> list[Any]:
         """Need the parts."""
-        return [self.clone(Split)]
+        return [self.before(Split)]
 
     def settings(self) -> Any:
         """Depend on which columns the market lets a model use."""
@@ -220,7 +231,8 @@ class Train(DatedStage):
         from pipeline.services import frames, models
         from pipeline.stages import train
 
-        parts = [frames.read_frame(self.folder_of("Split") / f"{name}.parquet") for name in ("train", "calibration")]
+        parts = self.folder_of("Split")
+        learnt, calibration = (frames.read_frame(parts / f"{name}.parquet") for name in ("train", "calibration"))
         hyperparameters = train.Hyperparameters(
             iterations=self.iterations,
             learning_rate=self.learning_rate,
@@ -230,7 +242,7 @@ class Train(DatedStage):
             seed=self.seed,
         )
         with threadpool_limits(self.threads, user_api="openmp"):
-            model = train.fit_model(*parts, self.settings()["features"], hyperparameters, self.tell)
+            model = train.fit_model(learnt, calibration, self.settings()["features"], hyperparameters, self.tell)
         models.save_model(model, folder / models.MODEL_FILE)
 
 
@@ -241,7 +253,7 @@ class Evaluate(DatedStage):
 
     def requires(self) -> list[Any]:
         """Need the model and the parts that it was not fitted on."""
-        return [self.clone(Train), self.clone(Split)]
+        return [self.before(Train), self.before(Split)]
 
     def settings(self) -> Any:
         """Depend on what the metrics say about the market."""
@@ -283,9 +295,7 @@ class Evaluate(DatedStage):
         return self.as_of.isoformat() if self.as_of else max(nights, default="")
 
     def _stages(self) -> dict[str, str]:
-        return {
-            task.task_family.lower(): task.folder.as_posix() for task in self._chain() if task.task_family != "Ingest"
-        }
+        return {task.task_family.lower(): task.folder.as_posix() for task in self._chain() if task.task_family != "Ingest"}
 
     def _chain(self) -> Iterator[Any]:
         """Walk this task and all that it rests on."""

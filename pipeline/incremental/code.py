@@ -53,7 +53,9 @@ class CodeReader:
         that it calls on `self`, uses them. Other task classes do not count: their outputs do.
         """
         classes = [base for base in cls.__mro__ if self._is_first_party(base.__module__)]
-        key = f"{_PYTHON} class " + " ".join(f"{base.__module__}.{base.__qualname__}={self._source_digest(base)}" for base in classes)
+        key = f"{_PYTHON} class " + " ".join(
+            f"{base.__module__}.{base.__qualname__}={self._source_digest(base)}" for base in classes
+        )
         known = self._load_memory()
         if key not in known:
             digests, modules = self._walk_class(classes)
@@ -154,9 +156,7 @@ class CodeReader:
                 found.update(f"{base}.{alias.name}" for alias in node.names)
         parents = {name.rsplit(".", depth)[0] for name in found for depth in range(name.count("."))}
         return {
-            name
-            for name in found | parents
-            if self._is_first_party(name) and name != self.root and self._path(name) is not None
+            name for name in found | parents if self._is_first_party(name) and name != self.root and self._path(name) is not None
         }
 
     def _absolute(self, node: ast.ImportFrom, home: str) -> str:
@@ -188,7 +188,7 @@ class CodeReader:
         return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
 
     def _is_first_party(self, name: str) -> bool:
-        return name.split(".")[0] == self.root and not self._is_skipped(name)
+        return name.split(".", maxsplit=1)[0] == self.root and not self._is_skipped(name)
 
     def _is_skipped(self, name: str) -> bool:
         return any(name == skipped or name.startswith(f"{skipped}.") for skipped in self.skipped)
@@ -255,7 +255,9 @@ def _bindings(tree: ast.Module) -> dict[str, ast.stmt]:
         elif isinstance(node, ast.ClassDef | _Function):
             bindings[node.name] = node
         else:
-            bindings.update({name.id: node for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)})
+            bindings.update(
+                {name.id: node for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+            )
     return bindings
 
 

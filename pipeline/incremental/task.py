@@ -66,7 +66,7 @@ class IncrementalTask(luigi.Task):
     @property
     def results(self) -> Path:
         """The folder that holds all results of this stage; a subclass may put it elsewhere."""
-        return self.workspace().data / self.task_family.lower()
+        return self.workspace().data / str(self.task_family).lower()
 
     def settings(self) -> Any:
         """Return further plain values that `build` depends on, read afresh."""
@@ -78,7 +78,7 @@ class IncrementalTask(luigi.Task):
 
     def build(self, folder: Path) -> None:
         """Write the result's files into `folder`; to be overridden."""
-        raise TypeError(f"{type(self).__name__} does not say how it is built")
+        raise TypeError(f"{type(self).__name__} does not say how {folder} is built")
 
     def after_commit(self) -> None:
         """Do what follows a commit or a reuse, such as moving a pointer; it must be idempotent."""

@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from types import TracebackType
 from typing import Any
 
@@ -79,7 +80,7 @@ class WaitingWorker(luigi.worker.Worker):
         """Keep messages for the user, and escape them for the visualiser, which shows them as HTML."""
         explanation = kwargs.get("expl")
         if isinstance(explanation, str):
-            if kwargs.get("status") == luigi.worker.FAILED and explanation.startswith(USER_ERROR):
+            if kwargs.get("status") == "FAILED" and explanation.startswith(USER_ERROR):
                 code, _, message = explanation.removeprefix(USER_ERROR).partition(": ")
                 self._user_errors.append((int(code), message))
             kwargs["expl"] = html.escape(explanation)
@@ -114,7 +115,9 @@ class TaskContext:
 
 def install() -> None:
     """Make Luigi's command line and `luigi.build` use `WaitingWorker`."""
-    luigi.worker.Worker = WaitingWorker
+    setattr(luigi.worker, "Worker", WaitingWorker)  # noqa: B010  # mypy: a class is not to be assigned to
+    # Luigi reads its rpc settings where its own check for unknown settings does not look.
+    warnings.filterwarnings("ignore", message=".*'rpc_[a-z_]+' with value .* that is not consumed")
 
 
 def _end_with_parent(parent: int) -> None:

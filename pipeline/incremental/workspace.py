@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -19,11 +18,12 @@ _RUN = "INCREMENTAL_RUN"
 class Workspace:
     """One project folder as one process sees it.
 
-    `package` is the first-party root package, `data` the folder of results. The code digests are taken once: the first
+    `package` is the first-party root package and `source` its folder, `data` the folder of results. The code digests are taken once: the first
     look is what the process runs on, and every commit compares it with the files as they are then.
     """
 
     package: str
+    source: Path
     data: Path
     skipped: tuple[str, ...] = ()
     _class_digests: dict[type, dict[str, str]] = field(default_factory=dict)
@@ -59,8 +59,7 @@ class Workspace:
         self.code.save()
 
     def _reader(self) -> CodeReader:
-        folder = Path(sys.modules[self.package].__file__ or "").parent
-        return CodeReader(self.package, folder, self.skipped, self.data / "cache" / "code.json")
+        return CodeReader(self.package, self.source, self.skipped, self.data / "cache" / "code.json")
 
 
 def run_id() -> str:

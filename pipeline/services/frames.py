@@ -18,4 +18,5 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
 def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read a frame, or some of its columns, with pandas' missing-aware types for text and booleans."""
     table = pq.read_table(path, columns=columns, use_threads=False)
-    return table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    return frame

@@ -72,7 +72,7 @@ def _renumber(node: Any, names: dict[str, str], numbers: dict[int, int]) -> Any:
         return [_renumber(item, names, numbers) for item in node]
     if not isinstance(node, dict):
         return node
-    renamed = {}
+    renamed: dict[str, Any] = {}
     for key, value in node.items():
         if key == "__id__":
             renamed[key] = numbers.setdefault(value, len(numbers))

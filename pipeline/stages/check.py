@@ -7,27 +7,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import NoUsableDelivery, TooManyRejections
-from pipeline.market import Check
+from pipeline.market import Demands
 
 _REASONS_SHOWN = 5
 
 
-def judge_intake(accounts: Mapping[str, Mapping[str, Any]], check: Check) -> dict[str, Any]:
+def judge_intake(accounts: Mapping[str, Mapping[str, Any]], demands: Demands) -> dict[str, Any]:
     """Sum the deliveries' accounts, by delivery name, into one for the market.
 
     Raises NoUsableDelivery when no row was accepted anywhere, TooManyRejections when a larger share of the rows than
-    `check.max_rejected_share` was rejected or unreadable over all deliveries.
+    `demands.max_rejected_share` was rejected or unreadable over all deliveries.
     """
     total = {key: sum(account[key] for account in accounts.values()) for key in ("rows", "accepted", "rejected", "unreadable")}
     reasons = _sum_counts(account["reasons"] for account in accounts.values())
     set_aside = {name: account["set_aside"] for name, account in sorted(accounts.items()) if account["set_aside"]}
-    if total["accepted"] < check.min_accepted_rows:
-        raise NoUsableDelivery(_too_little(total, reasons, set_aside, check))
+    if total["accepted"] < demands.min_accepted_rows:
+        raise NoUsableDelivery(_too_little(total, reasons, set_aside, demands))
     lost_share = 1 - total["accepted"] / total["rows"]
-    if lost_share > check.max_rejected_share:
+    if lost_share > demands.max_rejected_share:
         raise TooManyRejections(
             f"{lost_share:.1%} of {total['rows']:,} rows were rejected, more than the allowed "
-            f"{check.max_rejected_share:.1%} ({_name_reasons(reasons)}). Mend the deliveries, or the market's TOML: "
+            f"{demands.max_rejected_share:.1%} ({_name_reasons(reasons)}). Mend the deliveries, or the market's TOML: "
             "its columns and limits, or [check] max_rejected_share."
         )
     return {
@@ -44,9 +44,9 @@ def usable_deliveries(accounts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [name for name, account in accounts.items() if account["accepted"]]
 
 
-def _too_little(total: Mapping[str, int], reasons: dict[str, int], set_aside: Mapping[str, str], check: Check) -> str:
+def _too_little(total: Mapping[str, int], reasons: dict[str, int], set_aside: Mapping[str, str], demands: Demands) -> str:
     lines = [
-        f"Only {total['accepted']:,} of {total['rows']:,} rows could be accepted; at least {check.min_accepted_rows:,} are needed "
+        f"Only {total['accepted']:,} of {total['rows']:,} rows could be accepted; at least {demands.min_accepted_rows:,} are needed "
         "([check] min_accepted_rows)."
     ]
     if reasons:

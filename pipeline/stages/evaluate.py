@@ -80,4 +80,4 @@ def estimate_by_forest(learnt: pd.DataFrame, test: pd.DataFrame, choice: Feature
         n_estimators=100, max_depth=20, min_samples_split=5, min_samples_leaf=2, max_features="sqrt", random_state=0, n_jobs=1
     )
     forest.fit(known, np.log(learnt["price"].to_numpy()))
-    return np.exp(forest.predict(asked))
+    return np.asarray(np.exp(forest.predict(asked)))

@@ -43,8 +43,10 @@ def select_features(listings: pd.DataFrame, choice: FeatureChoice) -> pd.DataFra
         text = listings[name].astype(object)
         columns[name] = text.where(text.notna(), None)
     for name in choice.numbers:
-        columns[name] = listings[name].astype("Float64").astype("float64") if listings[name].dtype == "boolean" else listings[name]
-    return pd.DataFrame(columns, columns=choice.columns).astype({name: np.float64 for name in choice.numbers})
+        columns[name] = (
+            listings[name].astype("Float64").astype("float64") if listings[name].dtype == "boolean" else listings[name]
+        )
+    return pd.DataFrame(columns, columns=choice.columns).astype(dict.fromkeys(choice.numbers, np.float64))
 
 
 def _constant(values: pd.Series) -> str | None:

@@ -134,7 +134,9 @@ def _range_columns(
     cells: pd.Series,
 ) -> dict[str, pd.Series]:
     factor = listing.UNITS[column.unit] if column.unit else 1.0
-    low, high = (_series([None if value is None else value[end] for value in values], places, "number") * factor for end in (0, 1))
+    low, high = (
+        _series([None if value is None else value[end] for value in values], places, "number") * factor for end in (0, 1)
+    )
     _judge_limits(name, column, high, verdicts, cells)
     return {name: (low + high) / 2, ends[0]: low, ends[1]: high}
 

@@ -17,7 +17,7 @@ def measure_errors(prices: np.ndarray, estimates: np.ndarray) -> dict[str, float
         "mape": float(np.mean(relative)),
         "median_ape": float(np.median(relative)),
         "r2": 1 - float(np.sum(errors**2)) / spread if spread else 0.0,
-        "within_10_share": float(np.mean(relative <= 0.10)),
+        "within_10_share": float(np.mean(relative <= 0.1)),
     }
 
 
@@ -52,7 +52,9 @@ def measure_segments(judged: pd.DataFrame, min_cars: int = 1) -> pd.DataFrame:
 
 def _price_bands(prices: pd.Series) -> pd.Series:
     bands = pd.qcut(prices, 5, duplicates="drop")
-    return bands.map({band: f"{number + 1}: {band.left:,.0f}–{band.right:,.0f}" for number, band in enumerate(bands.cat.categories)})
+    return bands.map(
+        {band: f"{number + 1}: {band.left:,.0f}–{band.right:,.0f}" for number, band in enumerate(bands.cat.categories)}
+    )
 
 
 def _describe(kind: str, name: str, segment: pd.DataFrame) -> dict[str, object]:

@@ -16,7 +16,7 @@ _FALSE = frozenset({"false", "no", "n", "0", "0.0"})
 
 
 def clean_text(text: str) -> str:
-    """Return text in Unicode's composed form, every run of blanks made one space, none at the ends.
+    r"""Return text in Unicode's composed form, every run of blanks made one space, none at the ends.
 
     >>> clean_text("  Serie\\u00a03 ")
     'Serie 3'

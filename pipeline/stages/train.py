@@ -57,7 +57,7 @@ def fit_model(
     calibration: pd.DataFrame,
     kinds: Mapping[str, Kind],
     hyperparameters: Hyperparameters,
-    tell: Callable[[str, float], None] = lambda message, share: None,
+    tell: Callable[[str, float], None],
 ) -> PriceModel:
     """Fit a model on the training listings and its intervals on the calibration listings.
 

@@ -1,0 +1,41 @@
+"""The command line `python -m pipeline …`: thin; each command is a file in `commands/`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+
+COMMANDS = {
+    "sample": "write synthetic deliveries to try the pipeline on",
+    "luigid": "run the central scheduler and its visualiser on loopback",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code; a user's mistake is one message and no traceback."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    modules = {name: importlib.import_module(f"pipeline.commands.{name}") for name in COMMANDS}
+    for name, summary in COMMANDS.items():
+        modules[name].add_arguments(subparsers.add_parser(name, help=summary, description=modules[name].__doc__))
+    options = parser.parse_args(argv)
+    return run_command(modules[options.command].run, options)
+
+
+def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Run a command; print what the user can mend as its message alone."""
+    from pipeline.errors import UserError
+
+    try:
+        return run(options)
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""A tiny project on the real graph, and a way to say what a change made run.
+
+Tasks run in this process, so that a case costs a second instead of ten. Code is edited in a copy of the package that
+only the digests are taken from: what runs does not change, so a stage whose code was edited rebuilds to the same
+bytes. `tests/acceptance` edits code for real.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import luigi
+import pytest
+from luigi.task_register import Register
+
+from pipeline import Evaluate, paths
+from pipeline.incremental import task as incremental_task
+from pipeline.incremental.workspace import Workspace
+from pipeline.sample import SamplePlan, write_deliveries
+
+SETTINGS = {
+    ("Train", "iterations"): "8",
+    ("Train", "max_leaf_nodes"): "7",
+    ("Train", "max_seconds"): "0",
+    ("Split", "min_judged"): "20",
+}
+_run_numbers = itertools.count(1)
+MARKET_TOML = """
+like = "avito_ma"
+title = "Tiny"
+synthetic = true
+
+[check]
+max_rejected_share = 0.5
+min_accepted_rows = 10
+"""
+
+
+class Project:
+    """One project folder; every `run` is a new look at it, as a new process would have."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root = root
+        self.raw = root / "data/raw/tiny"
+        self.source = root / "source"
+        self.toml = root / "markets/tiny.toml"
+        self._monkeypatch = monkeypatch
+        self.last_run = ""
+
+    def run(self, as_of: date | None = None, **settings: str) -> list[str]:
+        """Run Evaluate and return the families of the tasks that committed a result, sorted."""
+        return sorted(manifest["task"] for manifest in self.run_manifests(as_of, **settings))
+
+    def run_manifests(self, as_of: date | None = None, **settings: str) -> list[dict]:
+        """Run Evaluate with settings like Train_iterations="9"; it must succeed. Return what was committed."""
+        assert self.try_run(as_of, **settings)
+        return self.committed_by(self.last_run)
+
+    def try_run(self, as_of: date | None = None, **settings: str) -> bool:
+        """Run Evaluate; say whether it succeeded."""
+        self.last_run = f"run-{next(_run_numbers)}"
+        self._monkeypatch.setenv("INCREMENTAL_RUN", self.last_run)
+        self.forget()
+        with self._settings(settings):
+            return luigi.build([Evaluate(market="tiny", as_of=as_of)], local_scheduler=True, logging_conf_file="", log_level="WARNING")
+
+    def forget(self) -> None:
+        """Forget what a process remembers."""
+        Register.clear_instance_cache()
+        workspace = Workspace("pipeline", self.source, Path("data"), skipped=("pipeline.incremental",))
+        self._monkeypatch.setattr(paths, "workspace", lambda: workspace)
+
+    def committed_by(self, run: str) -> list[dict]:
+        manifests = [json.loads(path.read_text()) for path in self.manifests()]
+        return [manifest for manifest in manifests if manifest["run"] == run]
+
+    def manifests(self) -> list[Path]:
+        return sorted([*self.root.glob("data/[!.]*/[!.]*/manifest.json"), *self.root.glob("models/[!.]*/manifest.json")])
+
+    def current(self) -> dict:
+        return json.loads((self.root / "data/current/tiny.json").read_text())
+
+    def result(self, stage: str) -> Path:
+        return self.root / self.current()["stages"][stage]
+
+    def edit(self, path: Path, before: str, after: str) -> None:
+        """Replace text that must be there, in a file that may be read-only."""
+        text = path.read_text()
+        assert before in text, f"{path} does not hold {before!r}"
+        path.write_text(text.replace(before, after, 1))
+
+    def edit_code(self, module: str, before: str, after: str) -> None:
+        self.edit(self.source / module, before, after)
+
+    def damage(self, path: Path) -> Path:
+        """Make a committed file writable and return it."""
+        path.parent.chmod(0o755)
+        path.chmod(0o644)
+        return path
+
+    def _settings(self, settings: dict[str, str]) -> _config:
+        return _config({**SETTINGS, **{tuple(name.split("_", 1)): value for name, value in settings.items()}})
+
+
+class _config:  # noqa: N801
+    """Luigi's settings for the length of one run."""
+
+    def __init__(self, settings: dict[tuple[str, str], str]) -> None:
+        self._settings = {**settings, ("pipeline", "markets"): "markets"}
+        self._before: dict[tuple[str, str], str | None] = {}
+
+    def __enter__(self) -> None:
+        config = luigi.configuration.get_config()
+        for (section, name), value in self._settings.items():
+            self._before[section, name] = config.get(section, name, None)
+            config.set(section, name, value)
+
+    def __exit__(self, *_: object) -> None:
+        config = luigi.configuration.get_config()
+        for (section, name), value in self._before.items():
+            if value is None:
+                config.remove_option(section, name)
+            else:
+                config.set(section, name, value)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project that was run once; tests get copies of it."""
+    root = tmp_path_factory.mktemp("built")
+    shutil.copytree(paths.PACKAGE, root / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "markets").mkdir()
+    (root / "markets/tiny.toml").write_text(MARKET_TOML)
+    write_deliveries(root / "data/raw/tiny", SamplePlan(rows=400, nights=3, seed=1))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.chdir(root)
+        project = Project(root, monkeypatch)
+        first = project.run()
+        assert first == sorted(["Ingest"] * 3 + ["Check", "Clean", "Split", "Train", "Evaluate"])
+    yield root
+    for path in root.rglob("*"):
+        if path.is_dir():
+            path.chmod(0o755)
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A copy of the built project, as the current folder."""
+    root = tmp_path / "project"
+    shutil.copytree(built, root)
+    monkeypatch.chdir(root)
+    yield Project(root, monkeypatch)
+    for path in root.rglob("*"):
+        if path.is_dir():
+            path.chmod(0o755)
+
+
+@pytest.fixture
+def versions(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Library versions to pretend."""
+    pretended: dict[str, str] = {}
+    real = incremental_task._version
+    monkeypatch.setattr(incremental_task, "_version", lambda name: pretended.get(name) or real(name))
+    return pretended
