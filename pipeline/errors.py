@@ -10,8 +10,15 @@ __all__ = [
     "NoUsableDelivery",
     "TooFewListings",
     "TooManyRejections",
+    "UsageWrong",
     "UserError",
 ]
+
+
+class UsageWrong(UserError):
+    """An option has a value that it cannot have."""
+
+    exit_code = 2
 
 
 class MarketUnknown(UserError):

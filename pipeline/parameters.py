@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import luigi
 
 from pipeline import market, paths
-from pipeline.errors import MarketInvalid, MarketUnknown, UserError
+from pipeline.errors import MarketInvalid, MarketUnknown, UsageWrong, UserError
 
 
 class UsageExit(SystemExit):
@@ -36,7 +36,7 @@ class AsOfParameter(luigi.Parameter[date | None]):
         try:
             return date.fromisoformat(text) if text else None
         except ValueError:
-            _refuse(UserError(f"--as-of {text!r} is not a date like 2024-02-29."))
+            _refuse(UsageWrong(f"--as-of {text!r} is not a date like 2024-02-29."))
 
     def serialize(self, value: Any) -> str:
         """Write the date in ISO form, or nothing."""

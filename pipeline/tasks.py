@@ -7,6 +7,7 @@ Heavy libraries are imported in `build` alone: asking whether a task is complete
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ from pipeline.parameters import AsOfParameter, MarketParameter
 from pipeline.services.deliveries import Delivery, list_deliveries, night_of, stem_of
 
 TABLES = ("numpy", "pandas", "pyarrow")
+_log = logging.getLogger("pipeline")
 LEARNING = (*TABLES, "scikit-learn", "scipy", "skops")
 
 
@@ -141,6 +143,8 @@ class Check(DatedStage):
         demands = msgspec.convert(settings["demands"], Demands)
         account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands)
         documents.write_document(account, folder / "account.json")
+        for line in check.tell_account(account):
+            _log.info("Check     %s", line)
 
 
 class Clean(DatedStage):
@@ -274,6 +278,8 @@ class Evaluate(DatedStage):
         self.tell("judging model and baselines", 0.2)
         judgement = evaluate.judge_model(models.load_model(self.folder_of("Train")), learnt, test, facts)
         documents.write_document(judgement.metrics, folder / "metrics.json")
+        for line in evaluate.tell_metrics(judgement.metrics):
+            _log.info("Evaluate  %s", line)
         frames.write_frame(judgement.segments, folder / "segments.parquet")
         frames.write_frame(judgement.estimates, folder / "estimates.parquet")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import json
 import logging
 import multiprocessing
 import os
@@ -78,12 +79,12 @@ class WaitingWorker(luigi.worker.Worker):
 
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
         """Keep messages for the user, and escape them for the visualiser, which shows them as HTML."""
-        explanation = kwargs.get("expl")
+        explanation = json.loads(kwargs.get("expl") or "null")  # Luigi hands a failure over as JSON
         if isinstance(explanation, str):
             if kwargs.get("status") == "FAILED" and explanation.startswith(USER_ERROR):
                 code, _, message = explanation.removeprefix(USER_ERROR).partition(": ")
                 self._user_errors.append((int(code), message))
-            kwargs["expl"] = html.escape(explanation)
+            kwargs["expl"] = json.dumps(html.escape(explanation))
         super()._add_task(*args, **kwargs)
 
 

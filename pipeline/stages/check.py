@@ -39,9 +39,12 @@ def judge_intake(accounts: Mapping[str, Mapping[str, Any]], demands: Demands) ->
     }
 
 
-def usable_deliveries(accounts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return the names of the deliveries that gave rows, in the order given."""
-    return [name for name, account in accounts.items() if account["accepted"]]
+def tell_account(account: Mapping[str, Any]) -> list[str]:
+    """Return the account of an intake as lines for a person."""
+    counts = f"{account['rows']:,} rows in {account['deliveries']:,} deliveries: {account['accepted']:,} accepted, "
+    counts += f"{account['rejected']:,} rejected, {account['unreadable']:,} unreadable"
+    reasons = f" ({_name_reasons(account['reasons'])})" if account["reasons"] else ""
+    return [counts + reasons, *(f"set aside {name}: {reason}" for name, reason in account["set_aside"].items())]
 
 
 def _too_little(total: Mapping[str, int], reasons: dict[str, int], set_aside: Mapping[str, str], demands: Demands) -> str:

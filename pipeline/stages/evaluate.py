@@ -45,6 +45,19 @@ def judge_model(model: PriceModel, learnt: pd.DataFrame, test: pd.DataFrame, fac
     return Judgement(metrics, measure_segments(judged), judged)
 
 
+def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the metrics that matter most as lines for a person."""
+    money, judged = metrics["currency"], "synthetic adverts" if metrics["synthetic"] else "adverts"
+    return [
+        f"judged on {metrics['n_test']:,} {judged} split {metrics['split']}: mean error {metrics['mae']:,.0f} {money}, "
+        f"median {metrics['median_ape']:.1%}; intervals hold {metrics['interval_coverage']:.1%}",
+        *(
+            f"baseline {name}: mean error {errors['mae']:,.0f} {money}, median {errors['median_ape']:.1%}"
+            for name, errors in metrics["baselines"].items()
+        ),
+    ]
+
+
 def judge_baselines(learnt: pd.DataFrame, test: pd.DataFrame, choice: FeatureChoice) -> dict[str, dict[str, float]]:
     """Return the errors of the median of make, model and year, and of the original system's recipe."""
     prices = test["price"].to_numpy()

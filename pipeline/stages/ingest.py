@@ -145,8 +145,8 @@ def _judge_limits(name: str, column: Column, values: pd.Series, verdicts: _Verdi
     if column.limits is None:
         return
     low, high = column.limits
-    verdicts.refuse((values < low).to_numpy(), f"{name} below {low:g}", cells)
-    verdicts.refuse((values > high).to_numpy(), f"{name} above {high:g}", cells)
+    verdicts.refuse((values < low).to_numpy(), f"{name} below {low:,.10g}", cells)
+    verdicts.refuse((values > high).to_numpy(), f"{name} above {high:,.10g}", cells)
 
 
 def _reader(column: Column, kind: Kind, decimal_mark: str) -> Callable[[str], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ _FALSE = frozenset({"false", "no", "n", "0", "0.0"})
 def clean_text(text: str) -> str:
     r"""Return text in Unicode's composed form, every run of blanks made one space, none at the ends.
 
-    >>> clean_text("  Serie\\u00a03 ")
+    >>> clean_text("  Serie\u00a03 ")
     'Serie 3'
     """
     return " ".join(unicodedata.normalize("NFC", text).split())
@@ -27,8 +28,8 @@ def clean_text(text: str) -> str:
 def parse_number(text: str, decimal_mark: str = ".") -> float | None:
     """Read a number with its thousands grouped by blanks, apostrophes or the other mark; None if it is none.
 
-    A currency sign may stand before or after it. Groups must have three digits, so that a misplaced mark is refused
-    instead of read as a number a thousand times too large.
+    A currency sign may stand before or after it. Groups must have three digits and one mark throughout, so that a
+    misplaced mark is refused instead of read as a number a thousand times too large.
 
     >>> parse_number("£8,000"), parse_number("5 000"), parse_number("1.5"), parse_number("12,34"), parse_number("many")
     (8000.0, 5000.0, 1.5, None, None)
@@ -38,7 +39,8 @@ def parse_number(text: str, decimal_mark: str = ".") -> float | None:
         return None
     whole, fraction = match.group("whole"), match.group("fraction") or ""
     digits = "".join(character for character in whole if character.isdecimal() or character in "+-")
-    return float(f"{digits}.{fraction}" if fraction else digits)
+    number = float(f"{digits}.{fraction}" if fraction else digits)
+    return number if math.isfinite(number) else None
 
 
 def parse_range(text: str, decimal_mark: str = ".") -> tuple[float, float] | None:
@@ -97,7 +99,8 @@ def _compile(decimal_mark: str) -> re.Pattern[str]:
     group = "[" + _BLANKS + "'’" + ("," if decimal_mark == "." else ".") + "]"
     mark = re.escape(decimal_mark)
     # ASCII digits alone: \d would also take digits that float() reads but no market writes.
-    return re.compile(rf"(?P<whole>[+-]?(?:[0-9]{{1,3}}(?:{group}[0-9]{{3}})+|[0-9]+))(?:{mark}(?P<fraction>[0-9]*))?")
+    grouped = rf"[0-9]{{1,3}}(?P<group>{group})[0-9]{{3}}(?:(?P=group)[0-9]{{3}})*"
+    return re.compile(rf"(?P<whole>[+-]?(?:{grouped}|[0-9]+))(?:{mark}(?P<fraction>[0-9]*))?")
 
 
 _PATTERNS = {mark: _compile(mark) for mark in ".,"}

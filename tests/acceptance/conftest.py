@@ -1,0 +1,93 @@
+"""A project folder of its own for each test, and the real commands run in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.sample import SamplePlan, write_deliveries
+
+REPOSITORY = Path(__file__).parents[2]
+SMALL = ("--Train-iterations", "20", "--Train-max-leaf-nodes", "15")
+BIN = Path(sys.executable).parent
+
+
+class Project:
+    """A project folder with the package's own code in it, so that tests may edit that code."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def start(self, *command: str | Path, **environment: str) -> subprocess.Popen[str]:
+        """Start a command in a session of its own, so that a test can end it with all its children."""
+        return subprocess.Popen(
+            [str(part) for part in command],
+            cwd=self.root,
+            env={**os.environ, "PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1", **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def start_luigi(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        return self.start(BIN / "luigi", "--module", "pipeline", *arguments, **environment)
+
+    def run(self, *command: str | Path, **environment: str) -> tuple[int, str]:
+        """Run a command to its end; return its exit code and all that it printed."""
+        process = self.start(*command, **environment)
+        printed, _ = process.communicate(timeout=300)
+        return process.returncode, printed
+
+    def luigi(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        return self.run(BIN / "luigi", "--module", "pipeline", *arguments, **environment)
+
+    def evaluate(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        return self.luigi("Evaluate", "--local-scheduler", *SMALL, *arguments, **environment)
+
+    def pipeline(self, *arguments: str) -> tuple[int, str]:
+        return self.run(sys.executable, "-m", "pipeline", *arguments)
+
+    def manifests(self) -> dict[str, dict]:
+        """Return every committed manifest by its folder."""
+        paths = [*self.root.glob("data/[!.]*/[!.]*/manifest.json"), *self.root.glob("models/[!.]*/manifest.json")]
+        return {path.parent.relative_to(self.root).as_posix(): json.loads(path.read_text()) for path in sorted(paths)}
+
+    def outputs(self) -> dict[str, str]:
+        """Return the digest of every committed file but the manifests."""
+        return {
+            f"{folder}/{name}": hashlib.sha256((self.root / folder / name).read_bytes()).hexdigest()
+            for folder, manifest in self.manifests().items()
+            for name in manifest["files"]
+        }
+
+    def leftovers(self) -> list[str]:
+        """Return what a clean end leaves none of: drafts, half-built folders, locks."""
+        found = [*self.root.glob("data/**/.*"), *self.root.glob("models/.*"), *self.root.glob("data/locks/*")]
+        return sorted(path.relative_to(self.root).as_posix() for path in found if path.name != ".gitignore")
+
+    def metrics(self, market: str = "sample") -> dict:
+        current = json.loads((self.root / f"data/current/{market}.json").read_text())
+        return json.loads((self.root / current["stages"]["evaluate"] / "metrics.json").read_text())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """A project with three small nights of the sample market."""
+    root = tmp_path / "project"
+    shutil.copytree(REPOSITORY / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "luigi.cfg", root)
+    write_deliveries(root / "data/raw/sample", SamplePlan(rows=400, nights=3))
+    yield Project(root)
+    for path in root.rglob("*"):
+        if path.is_dir():
+            path.chmod(0o755)

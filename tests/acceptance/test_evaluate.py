@@ -1,0 +1,227 @@
+"""The main job by its real command: what it leaves, and what it says when it cannot."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import Project
+
+CONTRACTED = {
+    "market", "currency", "split", "n_train", "n_calibration", "n_test", "mae", "rmse", "mape", "median_ape", "r2",
+    "within_10_share", "interval_coverage", "interval_width_share", "baselines",
+}  # fmt: skip
+
+
+def test_a_run_ends_in_metrics_and_a_second_run_does_nothing(project: Project) -> None:
+    code, printed = project.evaluate()
+    assert code == 0, printed
+    metrics = project.metrics()
+    assert metrics.keys() >= CONTRACTED
+    assert metrics["market"] == "sample"
+    assert metrics["synthetic"] is True
+    assert project.leftovers() == []
+    before = project.manifests()
+
+    code, printed = project.evaluate()
+
+    assert code == 0
+    assert "Did not run any tasks" in printed
+    assert project.manifests() == before
+
+
+def test_the_sample_command_feeds_the_main_job(project: Project) -> None:
+    shutil.rmtree(project.root / "data/raw")
+
+    code, printed = project.pipeline("sample", "--rows", "400", "--nights", "1")
+    assert code == 0
+    assert "synthetic" in printed
+    code, printed = project.evaluate()
+
+    assert code == 0, printed
+    assert project.metrics()["split"] == "by identity"
+
+
+def test_an_edit_that_changes_rows_reaches_the_metrics(project: Project) -> None:
+    assert project.evaluate()[0] == 0
+    before = project.metrics()
+    path = project.root / "pipeline/stages/clean.py"
+    path.write_text(path.read_text().replace("return _group_twins(listings),", "return _group_twins(listings.iloc[::2]),"))
+
+    code, printed = project.evaluate()
+
+    assert code == 0, printed
+    assert project.metrics()["n_train"] < before["n_train"]
+    assert "Ingest    " not in printed
+
+
+def test_raw_may_lie_elsewhere_and_is_only_read(project: Project, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.move(project.root / "data/raw", elsewhere)
+    listing = {path: path.stat().st_mtime_ns for path in elsewhere.rglob("*")}
+    for path in [elsewhere, *elsewhere.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+
+    code, printed = project.evaluate("--pipeline-raw", str(elsewhere))
+
+    for path in [elsewhere, *elsewhere.rglob("*")]:
+        path.chmod(0o755)
+    assert code == 0, printed
+    assert {path: path.stat().st_mtime_ns for path in elsewhere.rglob("*")} == listing
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+def test_two_workers_under_any_start_method_give_the_same_bytes(project: Project, method: str) -> None:
+    assert project.evaluate()[0] == 0
+    alone = project.outputs()
+    metrics = project.metrics()
+    shutil.move(project.root / "data/raw", project.root / "raw")
+    _empty(project.root)
+
+    code, printed = project.evaluate("--workers", "2", "--incremental-start-method", method, "--pipeline-raw", "raw")
+
+    assert code == 0, printed
+    assert project.outputs() == alone
+    assert project.metrics() == metrics
+    assert project.leftovers() == []
+
+
+def test_two_runs_at_once_build_each_result_once(project: Project) -> None:
+    runs = [project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "200") for _ in range(2)]
+    printed = [run.communicate(timeout=300)[0] for run in runs]
+
+    assert [run.returncode for run in runs] == [0, 0], printed
+    built = sum(text.count(" built ") for text in printed)
+    assert built == len(project.manifests())
+    assert project.leftovers() == []
+
+
+def test_a_killed_run_is_finished_by_the_next(project: Project) -> None:
+    assert project.evaluate()[0] == 0
+    undisturbed = project.outputs()
+    shutil.move(project.root / "data/raw", project.root / "raw")
+    _empty(project.root)
+    run = project.start_luigi(
+        "Evaluate", "--local-scheduler", "--Train-iterations", "20", "--Train-max-leaf-nodes", "15", "--pipeline-raw", "raw"
+    )
+    _wait_for(lambda: list(project.root.glob("models/.building-*")))
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+
+    code, printed = project.evaluate("--pipeline-raw", "raw")
+
+    assert code == 0, printed
+    assert project.outputs() == undisturbed
+    assert project.leftovers() == []
+
+
+def test_a_time_limit_on_train_fails_the_run(project: Project) -> None:
+    code, printed = project.luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000", "--Train-max-seconds", "6")
+
+    assert code == 30, printed
+    assert not list(project.root.glob("models/[!.]*"))
+
+
+def test_without_luigid_a_run_says_so_and_names_both_ways_out(project: Project) -> None:
+    code, printed = project.luigi("Evaluate", "--scheduler-port", "9")
+
+    assert code == 40
+    assert "python -m pipeline luigid" in printed
+    assert "--local-scheduler" in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--market", "smaple"), "did you mean 'sample'"),
+        (("--market", "../sample"), "There is no market"),
+        (("--as-of", "yesterday"), "is not a date like"),
+        (("--Train-iterashuns", "3"), "unrecognized arguments"),
+    ],
+)
+def test_a_slip_on_the_command_line_exits_2(project: Project, arguments: tuple[str, ...], says: str) -> None:
+    code, printed = project.evaluate(*arguments)
+
+    assert code == 2
+    assert says in printed
+    assert "Traceback" not in printed
+
+
+def test_an_invalid_market_file_exits_2_and_names_the_key(project: Project) -> None:
+    own = project.root / "own"
+    own.mkdir()
+    (own / "mine.toml").write_text('like = "sample"\n[columns.price]\nlimit = [1, 2]\n')
+
+    code, printed = project.evaluate("--market", "mine", "--pipeline-markets", "own")
+
+    assert code == 2
+    assert "mine.toml" in printed
+    assert "`limit`" in printed
+    assert "Traceback" not in printed
+
+
+def test_no_delivery_exits_20(project: Project) -> None:
+    shutil.rmtree(project.root / "data/raw/sample")
+
+    code, printed = project.evaluate()
+
+    assert code == 20, printed
+    assert "data/raw/sample" in printed
+    assert "Traceback" not in printed
+
+
+def test_header_only_deliveries_exit_20_with_the_reason_last(project: Project) -> None:
+    for path in (project.root / "data/raw/sample").glob("*.csv"):
+        path.write_bytes(path.read_bytes().splitlines()[0])
+
+    code, printed = project.evaluate()
+
+    assert code == 20, printed
+    assert "0 of 0 rows could be accepted" in printed.strip().splitlines()[-1]
+    assert "Traceback" not in printed
+
+
+def test_too_many_rejections_exit_30_with_the_reason_last(project: Project) -> None:
+    for path in (project.root / "data/raw/sample").glob("*.csv"):
+        lines = path.read_bytes().splitlines()
+        path.write_bytes(b"\n".join(lines + [b",".join([*line.split(b",")[:-1], b"cheap"]) for line in lines[1:]]))
+
+    code, printed = project.evaluate()
+
+    assert code == 30, printed
+    last = printed.strip().splitlines()[-1]
+    assert "more than the allowed" in last
+    assert "price unreadable" in last
+    assert "Traceback" not in printed
+    assert not list(project.root.glob("data/clean/*"))
+
+
+def test_a_delivery_that_is_no_table_is_set_aside_beside_good_ones(project: Project) -> None:
+    (project.root / "data/raw/sample/2025-01-20.csv").write_bytes(gzip.compress(b"not what its name says"))
+
+    code, printed = project.evaluate()
+
+    assert code == 0, printed
+    assert "2025-01-20.csv" in printed
+
+
+def _empty(root: Path) -> None:
+    for folder in [*root.glob("data/*"), root / "models"]:
+        for path in [folder, *folder.rglob("*")]:
+            if path.is_dir():
+                path.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def _wait_for(condition: object, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
