@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+import unicodedata
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -217,8 +218,8 @@ def _pattern_problems(key: str, pattern: str) -> list[str]:
 
 
 def fold_header(header: str) -> str:
-    """Return the form in which two headers are compared: without outer blanks, letter case aside."""
-    return " ".join(header.split()).casefold()
+    """Return the form in which two headers are compared: blanks, letter case and the spelling of accents aside."""
+    return " ".join(unicodedata.normalize("NFC", header).split()).casefold()
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

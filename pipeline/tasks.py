@@ -202,7 +202,7 @@ class Train(DatedStage):
     iterations: int = luigi.IntParameter(default=600, description="Boosting iterations.")
     learning_rate: float = luigi.FloatParameter(default=0.1)
     max_leaf_nodes: int = luigi.IntParameter(default=63)
-    min_samples_leaf: int = luigi.IntParameter(default=20)
+    min_samples_leaf: int = luigi.IntParameter(default=10)
     level: float = luigi.FloatParameter(default=0.9, description="Share of prices that an interval is meant to hold.")
     seed: int = luigi.IntParameter(default=0)
     threads: int = luigi.IntParameter(default=1, significant=False, description="OpenMP threads of a fit.")

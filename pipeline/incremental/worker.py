@@ -55,7 +55,7 @@ class WaitingWorker(luigi.worker.Worker):
     def run(self) -> bool:
         """Run as Luigi does; where the user has something to mend, say it last and exit with its code."""
         succeeded = bool(super().run())
-        self._forget_finished()
+        self._count_finished_elsewhere()
         if self._user_errors and CmdlineParser.get_instance() is not None:
             logging.getLogger("luigi-interface").info(luigi.execution_summary.summary(self))
             for _, message in self._user_errors:
@@ -67,15 +67,17 @@ class WaitingWorker(luigi.worker.Worker):
         """Stay while another worker runs a task of ours: the second of two runs waits and reuses."""
         return bool(get_work_response.running_tasks) or bool(super()._keep_alive(get_work_response))
 
-    def _forget_finished(self) -> None:
-        """Drop tasks that another run finished meanwhile, so that Luigi does not count them as still running."""
+    def _count_finished_elsewhere(self) -> None:
+        """Count what another run finished meanwhile as complete, where Luigi would call it running or not run."""
+        ended = {task for task, status, _ in self._add_task_history if status != "PENDING"}
+        waiting = {task for task, status, _ in self._add_task_history if status == "PENDING"} - ended
+        finished = {task for task in waiting if task.complete()}
+        self._add_task_history = [
+            (task, "DONE" if task in finished else status, is_runnable) for task, status, is_runnable in self._add_task_history
+        ]
+        names = {task.task_id for task in finished}
         for response in self._get_work_response_history:
-            running = response["running_tasks"]
-            response["running_tasks"] = [task for task in running if not self._is_complete(task["task_id"])]
-
-    def _is_complete(self, task_id: str) -> bool:
-        task = self._scheduled_tasks.get(task_id)
-        return task is not None and bool(task.complete())
+            response["running_tasks"] = [task for task in response["running_tasks"] if task["task_id"] not in names]
 
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
         """Keep messages for the user, and escape them for the visualiser, which shows them as HTML."""

@@ -36,34 +36,37 @@ def read_table(content: bytes, files: Files, required: dict[str, tuple[str, ...]
     ColumnMissing when no separator shows the required columns.
     """
     text, encoding = _decode(content, files)
-    text = text.lstrip("\r\n")
-    header_line = text.partition("\n")[0].partition("\r")[0]
-    if not header_line:
+    text = text.lstrip("\ufeff\r\n")  # a file that was saved again and again may begin with more than one mark
+    if not text:
         raise DeliveryUnreadable("the file is empty")
-    separator = _choose_separator(header_line, files, required)
-    rows, unreadable = _parse(text, separator)
+    separator, headers = _choose_separator(text, files, required)
+    rows, unreadable = _parse(text, separator, headers)
     return RawTable(rows, unreadable, encoding, separator)
 
 
 def _decode(content: bytes, files: Files) -> tuple[str, str]:
-    if b"\0" in content:
-        raise DeliveryUnreadable(f"byte {content.index(0) + 1} is NUL: this is no text file")
     for encoding in files.encodings:
         try:
             text = content.decode(encoding)
-        except UnicodeDecodeError:
+        except UnicodeError:
             continue
-        return text.removeprefix("\ufeff"), encoding
+        if "\0" in text:
+            raise DeliveryUnreadable(f"character {text.index(chr(0)) + 1} is NUL: this is no text file")
+        return text, encoding
     raise DeliveryUnreadable(f"the bytes are not {' or '.join(files.encodings)}; add the right name to [files] encodings")
 
 
-def _choose_separator(header_line: str, files: Files, required: dict[str, tuple[str, ...]]) -> str:
-    missing = {separator: _missing(_split_header(header_line, separator), required) for separator in files.separators}
+def _choose_separator(text: str, files: Files, required: dict[str, tuple[str, ...]]) -> tuple[str, list[str]]:
+    stream = io.StringIO(text, newline="")
+    headers = {separator: _read_header(stream, separator) for separator in files.separators}
+    missing = {separator: _missing(headers[separator], required) for separator in files.separators}
     best = min(files.separators, key=lambda separator: len(missing[separator]))
     if missing[best]:
         wanted = "; ".join(f"{name} ({' or '.join(map(repr, required[name]))})" for name in missing[best])
-        raise ColumnMissing(f"the header lacks {wanted}; it reads {header_line[:300]!r}")
-    return best
+        raise ColumnMissing(f"the header lacks {wanted}; it reads {text.splitlines()[0][:300]!r}")
+    if not headers[best]:
+        raise DeliveryUnreadable("the header cannot be told apart from the rows")
+    return best, headers[best]
 
 
 def _missing(headers: list[str], required: dict[str, tuple[str, ...]]) -> list[str]:
@@ -71,24 +74,29 @@ def _missing(headers: list[str], required: dict[str, tuple[str, ...]]) -> list[s
     return [name for name, known in required.items() if not folded & {fold_header(header) for header in known}]
 
 
-def _split_header(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line], delimiter=separator), [])
+def _read_header(stream: io.StringIO, separator: str) -> list[str]:
+    stream.seek(0)
+    try:
+        return next(csv.reader(stream, delimiter=separator))
+    except csv.Error:  # a cell longer than csv allows: no header under this separator
+        return []
 
 
-def _parse(text: str, separator: str) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
+def _parse(text: str, separator: str, headers: list[str]) -> tuple[pd.DataFrame, list[tuple[int, str]]]:
     unreadable: list[tuple[int, str]] = []
 
     def keep(row: pa_csv.InvalidRow) -> str:
         unreadable.append((int(row.number or 0) - 1, row.text))
         return "skip"
 
-    headers = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-    content = text.encode()
     if repeated := sorted({header for header in headers if headers.count(header) > 1}):
         raise DeliveryUnreadable(f"the header names {', '.join(map(repr, repeated))} more than once")
+    # A last row of our own: it does not come back when a quote before it was never closed.
+    last = ["\x03"] * len(headers)
+    content = f"{text}\n{separator.join(last)}\n".encode()
     try:
         table = pa_csv.read_csv(
-            io.BytesIO(content + b"\n"),  # Arrow calls a header without a line's end an empty file
+            io.BytesIO(content),
             # One thread: only then does Arrow number the rows that do not fit.
             read_options=pa_csv.ReadOptions(use_threads=False, block_size=max(len(content) + 1, 1 << 20)),
             parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=keep),
@@ -98,7 +106,11 @@ def _parse(text: str, separator: str) -> tuple[pd.DataFrame, list[tuple[int, str
         )
     except pa.ArrowInvalid as error:
         raise DeliveryUnreadable(f"the rows cannot be told apart: {error}") from None
-    rows = table.to_pandas()
+    if table.column_names != headers:
+        raise DeliveryUnreadable("the header cannot be told apart from the rows")
+    if table.num_rows == 0 or table.slice(table.num_rows - 1).to_pylist() != [dict(zip(headers, last, strict=True))]:
+        raise DeliveryUnreadable(f"a quote opened in record {table.num_rows + len(unreadable)} is never closed")
+    rows = table.slice(0, table.num_rows - 1).to_pandas()
     return _number(rows, [number for number, _ in unreadable]), unreadable
 
 

@@ -145,8 +145,13 @@ def _judge_limits(name: str, column: Column, values: pd.Series, verdicts: _Verdi
     if column.limits is None:
         return
     low, high = column.limits
-    verdicts.refuse((values < low).to_numpy(), f"{name} below {low:,.10g}", cells)
-    verdicts.refuse((values > high).to_numpy(), f"{name} above {high:,.10g}", cells)
+    verdicts.refuse((values < low).to_numpy(), f"{name} below {_write_limit(low)}", cells)
+    verdicts.refuse((values > high).to_numpy(), f"{name} above {_write_limit(high)}", cells)
+
+
+def _write_limit(limit: float) -> str:
+    """Write a limit for a person: 2,000,000 in groups, a year without."""
+    return f"{limit:,.10g}" if abs(limit) >= 10_000 else f"{limit:g}"
 
 
 def _reader(column: Column, kind: Kind, decimal_mark: str) -> Callable[[str], Any]:

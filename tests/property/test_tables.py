@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.errors import DeliveryUnreadable
+from pipeline.errors import ColumnMissing, DeliveryUnreadable
 from pipeline.market import Files
 from pipeline.services.tables import read_table
 
@@ -80,5 +80,5 @@ def test_any_bytes_are_read_as_text_or_refused(content):
 def test_a_table_is_never_read_without_a_required_column(table):
     header, rows = table
     content = write([header, *rows], ",", "\n").encode()
-    with pytest.raises(DeliveryUnreadable):
+    with pytest.raises(ColumnMissing):
         read_table(content, Files(separators=(",",)), {"price": ("no such header",)})

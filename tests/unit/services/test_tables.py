@@ -49,8 +49,10 @@ def test_a_quoted_cell_may_hold_anything():
     assert cells(table) == [['x\ny, "z"', "2"]]
 
 
-def test_an_unclosed_quote_adds_nothing_to_its_cell():
-    assert cells(read('a,b\n1,"x')) == [["1", "x"]]
+@pytest.mark.parametrize("text", ['a,b\n1,2\n3,"x\n4,5\n', 'a,b\n1,2\n"3,x\n4,5\n6,7\n', 'a,b\n1,2\n3,"x'])
+def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_behind_it(text):
+    with pytest.raises(DeliveryUnreadable, match="a quote opened in record 2 is never closed"):
+        read(text)
 
 
 def test_a_header_alone_is_a_table_without_rows():
@@ -79,8 +81,7 @@ def test_the_first_encoding_that_fits_wins(encoding, read_as):
 
 def test_the_separator_is_the_one_that_shows_the_required_columns():
     for separator in (",", ";", "\t"):
-        table = read(f"Marque{separator}Prix (DH, TTC)\nDacia{separator}1\n" if separator != "," else "Marque,Prix (DH TTC)\nDacia,1\n",
-                     make=("Marque",), price=("Prix (DH, TTC)", "Prix (DH TTC)"))  # fmt: skip
+        table = read(f'Marque{separator}"Prix, en DH; TTC"\nDacia{separator}1\n', make=("Marque",), price=("Prix, en DH; TTC",))
         assert table.separator == separator
         assert cells(table) == [["Dacia", "1"]]
 
@@ -107,9 +108,11 @@ def test_a_required_column_is_found_behind_a_line_end_in_a_header():
         (b"a,b\n1,\x002\n", "NUL"),
         (b"PK\x03\x04\x00\x00", "NUL"),
         (b"a,b,a\n1,2,3\n", "the header names 'a' more than once"),
-        (b"x" * 200_000, "header"),
-        (b'"' + b"x" * 200_000, "header"),
+        (b"x" * 200_000, "the header cannot be told apart"),
+        (b'"' + b"x" * 200_000, "the header cannot be told apart"),
+        (b'"a,b\n1,2\n', "the rows cannot be told apart"),
     ],
+    ids=lambda value: repr(value[:20]),
 )
 def test_bytes_that_are_no_table_are_refused_with_the_reason(content, reason):
     with pytest.raises(DeliveryUnreadable, match=reason):

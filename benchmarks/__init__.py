@@ -1,0 +1,1 @@
+"""Measurements: one command each, which prints a table with the machine and the versions it was measured with."""
