@@ -11,7 +11,7 @@ from benchmarks.projects import Cost, run_luigi, temporary_project
 from pipeline.sample import SamplePlan, write_deliveries
 
 STAGES_AFTER_INGEST = 5
-BARE = '''
+BARE = """
 import luigi
 
 
@@ -25,7 +25,7 @@ class One(luigi.Task):
 class All(luigi.WrapperTask):
     def requires(self):
         return [One(number=number) for number in range(__TASKS__)]
-'''
+"""
 
 
 def main() -> None:

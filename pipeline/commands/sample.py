@@ -26,4 +26,3 @@ def run(options: argparse.Namespace) -> int:
     written = write_deliveries(folder, plan)
     print(f"Wrote {len(written)} synthetic deliveries of {options.rows:,} invented adverts to {folder}.")
     return 0
-

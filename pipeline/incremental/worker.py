@@ -22,6 +22,7 @@ from typing import Any
 import luigi
 import luigi.execution_summary
 import luigi.interface
+import luigi.retcodes
 import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
 from luigi.setup_logging import InterfaceLogging
@@ -49,6 +50,7 @@ class WaitingWorker(luigi.worker.Worker):
         multiprocessing.set_start_method(incremental().start_method, force=True)
         self._user_errors: list[tuple[int, str]] = []
         if CmdlineParser.get_instance() is not None:
+            _refuse_silent_failures()
             os.environ[_COMMAND_LINE] = "luigi"
         super().__init__(*args, **kwargs)
 
@@ -121,6 +123,13 @@ def install() -> None:
     setattr(luigi.worker, "Worker", WaitingWorker)  # noqa: B010  # mypy: a class is not to be assigned to
     # Luigi reads its rpc settings where its own check for unknown settings does not look.
     warnings.filterwarnings("ignore", message=".*'rpc_[a-z_]+' with value .* that is not consumed")
+
+
+def _refuse_silent_failures() -> None:
+    """End where Luigi would call a failure a success, as it does in a folder without our settings."""
+    if not luigi.retcodes.retcode().task_failed:
+        sys.stderr.write("luigi.cfg is not here, or its [retcode] is: a failed run would exit 0. Run from the project's root.\n")
+        raise SystemExit(2)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -7,8 +7,10 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from .conftest import Project
@@ -29,11 +31,12 @@ def test_a_run_ends_in_metrics_and_a_second_run_does_nothing(project: Project) -
     assert project.leftovers() == []
     before = project.manifests()
 
-    code, printed = project.evaluate()
+    for workers in ("1", "2"):
+        code, printed = project.evaluate("--workers", workers)
 
-    assert code == 0
-    assert "Did not run any tasks" in printed
-    assert project.manifests() == before
+        assert code == 0
+        assert "Did not run any tasks" in printed
+        assert project.manifests() == before
 
 
 def test_the_sample_command_feeds_the_main_job(project: Project) -> None:
@@ -119,6 +122,29 @@ def test_a_killed_run_is_finished_by_the_next(project: Project) -> None:
     assert code == 0, printed
     assert project.outputs() == undisturbed
     assert project.leftovers() == []
+
+
+def test_a_child_ends_with_its_parent(project: Project) -> None:
+    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000")
+    _wait_for(lambda: list(project.root.glob("models/.building-*")))
+    children = psutil.Process(run.pid).children(recursive=True)
+    assert children
+
+    os.kill(run.pid, signal.SIGKILL)
+
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    run.communicate()
+
+
+def test_a_folder_without_settings_is_refused(project: Project) -> None:
+    (project.root / "luigi.cfg").unlink()
+
+    code, printed = project.evaluate()
+
+    assert code == 2
+    assert "luigi.cfg" in printed
+    assert "Traceback" not in printed
 
 
 def test_a_time_limit_on_train_fails_the_run(project: Project) -> None:
@@ -220,8 +246,8 @@ def _empty(root: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _wait_for(condition: object, seconds: float = 120) -> None:
+def _wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.02)

@@ -64,7 +64,9 @@ def test_the_visualiser_shows_graph_progress_and_messages(project: Project, luig
 def test_luigid_listens_on_loopback_alone_and_keeps_its_state_private(project: Project, luigid: Luigid) -> None:
     import psutil
 
-    listening = [c.laddr.ip for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == luigid.port and c.status == "LISTEN"]
+    listening = [
+        c.laddr.ip for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == luigid.port and c.status == "LISTEN"
+    ]
     assert listening == ["127.0.0.1"]
     assert (project.root / "data/luigid").stat().st_mode & 0o777 == 0o700
 

@@ -62,7 +62,7 @@ def test_the_word_parsers_never_raise(text, values):
 @given(
     st.data(),
     marks,
-    st.integers(-10**12, 10**12),
+    st.integers(-(10**12), 10**12),
     st.none() | st.integers(0, 99),
     st.sampled_from(("{}", "£{}", "{} €", " $ {} ")),
 )

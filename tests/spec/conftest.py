@@ -67,7 +67,9 @@ class Project:
         self._monkeypatch.setenv("INCREMENTAL_RUN", self.last_run)
         self.forget()
         with self._settings(settings):
-            return luigi.build([Evaluate(market="tiny", as_of=as_of)], local_scheduler=True, logging_conf_file="", log_level="WARNING")
+            return luigi.build(
+                [Evaluate(market="tiny", as_of=as_of)], local_scheduler=True, logging_conf_file="", log_level="WARNING"
+            )
 
     def forget(self) -> None:
         """Forget what a process remembers."""

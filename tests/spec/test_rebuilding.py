@@ -163,9 +163,9 @@ def pretend(_: Project) -> None:
         # the market's TOML
         pytest.param(append("markets/tiny.toml", "\n# a thought\n"), NOTHING, id="market: comment"),
         pytest.param(edit("markets/tiny.toml", "Tiny", "Small"), NOTHING, id="market: title"),
-        pytest.param(append("markets/tiny.toml", '\n[columns.price]\nlimits = [9000, 2000000]\n'), ["Check", *INGEST_ALL], id="market: limit"),
+        pytest.param(append("markets/tiny.toml", "\n[columns.price]\nlimits = [9000, 2000000]\n"), ["Check", *INGEST_ALL], id="market: limit"),
         pytest.param(
-            append("markets/tiny.toml", '\n[columns.has_abs]\nfeature = false\n'), MODEL, id="market: column taken from the model"
+            append("markets/tiny.toml", "\n[columns.has_abs]\nfeature = false\n"), MODEL, id="market: column taken from the model"
         ),
         pytest.param(edit("markets/tiny.toml", "max_rejected_share = 0.5", "max_rejected_share = 0.4"), ["Check"], id="market: demand"),
         pytest.param(edit("markets/tiny.toml", 'title = "Tiny"', 'currency = "EUR"\ntitle = "Tiny"'), ["Evaluate"], id="market: currency"),

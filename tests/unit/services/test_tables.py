@@ -92,7 +92,9 @@ def test_a_required_column_is_found_whatever_the_blanks_letter_case_and_spelling
 
 
 def test_a_missing_column_is_named_with_the_headers_that_would_do():
-    with pytest.raises(ColumnMissing, match=r"the header lacks mileage_km \('Kilométrage' or 'Kilometrage'\); it reads 'Marque,Prix'"):
+    with pytest.raises(
+        ColumnMissing, match=r"the header lacks mileage_km \('Kilométrage' or 'Kilometrage'\); it reads 'Marque,Prix'"
+    ):
         read("Marque,Prix\nDacia,1\n", make=("Marque",), mileage_km=("Kilométrage", "Kilometrage"))
 
 
