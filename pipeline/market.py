@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import re
 import tomllib
@@ -167,7 +168,7 @@ def _check(content: bytes, path: Path) -> Market:
     try:
         market = msgspec.json.decode(content, type=Market)
     except msgspec.ValidationError as error:
-        raise MarketInvalid(f"{path}: {error}.{_known_keys(str(error))}") from None
+        raise MarketInvalid(f"{path}: {error}{_nearest_key(str(error))}.") from None
     for problem in _problems(market):
         raise MarketInvalid(f"{path}: {problem}")
     return market
@@ -178,6 +179,7 @@ def _problems(market: Market) -> list[str]:
     for name in listing.ALWAYS_REQUIRED:
         if name not in market.columns:
             problems.append(f"[columns.{name}] is missing; every market needs it.")
+    problems.extend(f"[files] {problem}" for problem in _files_problems(market.files))
     for name, column in market.columns.items():
         problems.extend(f"[columns.{name}] {problem}" for problem in _column_problems(name, column))
     for name in market.identity.twins:
@@ -192,10 +194,22 @@ def _problems(market: Market) -> list[str]:
     return problems
 
 
+def _files_problems(files: Files) -> list[str]:
+    problems = [f"separators holds {text!r}, which is not one character." for text in files.separators if len(text) != 1]
+    for encoding in files.encodings:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            problems.append(f"encodings names {encoding!r}, which is no encoding.")
+    return problems
+
+
 def _column_problems(name: str, column: Column) -> list[str]:
     problems = []
     if column.kind is None and name not in listing.COLUMNS:
         problems.append(f"needs a `kind`: it is not a canonical column{_nearest(name, list(listing.COLUMNS))}.")
+    if column.kind is not None and column.kind != listing.COLUMNS.get(name, column.kind):
+        problems.append(f"cannot be a {column.kind}: in every market it is a {listing.COLUMNS[name]}.")
     if bool(column.headers) == bool(column.file_name):
         problems.append("needs either `headers` or `file_name`.")
     if column.limits is not None and column.limits[0] > column.limits[1]:
@@ -236,11 +250,11 @@ def _all_keys() -> list[str]:
     return sorted({field for table in tables for field in table.__struct_fields__} | {"like"})
 
 
-def _known_keys(message: str) -> str:
+def _nearest_key(message: str) -> str:
     found = re.search(r"unknown field `(.*?)`", message)
-    return _nearest(found.group(1), _all_keys()).replace(";", "").capitalize() if found else ""
+    return _nearest(found.group(1), _all_keys()) if found else ""
 
 
 def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""

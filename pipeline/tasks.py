@@ -17,7 +17,8 @@ import luigi
 import msgspec
 
 from pipeline import current, paths
-from pipeline.incremental.task import IncrementalTask
+from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
+from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
 from pipeline.market import Demands, Market, load_market
 from pipeline.parameters import AsOfParameter, MarketParameter
@@ -60,7 +61,6 @@ class Ingest(Stage):
 
     def build(self, folder: Path) -> None:
         """Write accepted and rejected rows and their account."""
-        from pipeline.errors import DeliveryUnreadable
         from pipeline.services import documents, frames, tables
         from pipeline.stages import ingest
 
@@ -77,14 +77,22 @@ class Ingest(Stage):
         documents.write_document(intake.account, folder / "account.json")
 
 
-class NoDelivery(luigi.ExternalTask):
-    """Stands for deliveries that are not there: never complete, so that Luigi ends with its code for missing data."""
+class NoDelivery(ExplainingTask):
+    """Stands for deliveries that are not there: never complete, and says so when it is run."""
 
-    folder: str = luigi.Parameter()
+    market: str = luigi.Parameter()
 
     def complete(self) -> bool:
         """Say no."""
         return False
+
+    def run(self) -> None:
+        """Raise NoUsableDelivery."""
+        patterns = load_market(self.market, tuple(paths.market_folders())).files.patterns
+        raise NoUsableDelivery(
+            f"No delivery of {self.market}: {paths.deliveries(self.market)} holds no file like {' or '.join(patterns)}. Put one there, "
+            "name another folder with --pipeline-raw, or write synthetic ones with `python -m pipeline sample`."
+        )
 
 
 class DatedStage(Stage):
@@ -92,17 +100,6 @@ class DatedStage(Stage):
 
     as_of: date | None = AsOfParameter(default=None)
     outside_fingerprint = frozenset({"as_of"})
-
-    def ingested(self) -> list[Any]:
-        """Return one Ingest per delivery, in order of (night, name); equal bytes under two names count once."""
-        folder = paths.deliveries(self.market)
-        terms = self.terms()
-        distinct: dict[tuple[str, str], Delivery] = {}
-        for delivery in list_deliveries(folder, terms.files, self.as_of):
-            content = (self.workspace().files.digest(delivery.path), str(terms.values_from_name(delivery.stem)))
-            distinct.setdefault(content, delivery)
-        deliveries = [Ingest(market=self.market, delivery=delivery.name) for delivery in distinct.values()]
-        return deliveries or [NoDelivery(folder=str(folder))]
 
     def before(self, stage: type[DatedStage]) -> DatedStage:
         """Return the task of another stage for the same market and night; its other parameters are its own."""
@@ -124,8 +121,14 @@ class Check(DatedStage):
     consumes = {"Ingest": ("account.json",)}
 
     def requires(self) -> list[Any]:
-        """Need every delivery."""
-        return self.ingested()
+        """Need every delivery, in order of (night, name); equal bytes under two names count once."""
+        terms = self.terms()
+        distinct: dict[tuple[str, str], Delivery] = {}
+        for delivery in list_deliveries(paths.deliveries(self.market), terms.files, self.as_of):
+            content = (self.workspace().files.digest(delivery.path), str(terms.values_from_name(delivery.stem)))
+            distinct.setdefault(content, delivery)
+        ingested = [Ingest(market=self.market, delivery=delivery.name) for delivery in distinct.values()]
+        return ingested or [NoDelivery(market=self.market)]
 
     def settings(self) -> Any:
         """Depend on the market's demands and on the deliveries' names, which messages need."""
@@ -153,8 +156,9 @@ class Clean(DatedStage):
     consumes = {"Check": (), "Ingest": ("accepted.parquet",)}
 
     def requires(self) -> list[Any]:
-        """Need every delivery, and that the intake passed."""
-        return [self.before(Check), *self.ingested()]
+        """Need that the intake passed, and the very deliveries that it was judged on."""
+        check = self.before(Check)
+        return [check, *check.deps()]
 
     def settings(self) -> Any:
         """Depend on the night of each delivery."""

@@ -44,7 +44,17 @@ class ResultTarget(luigi.Target):
         return str(self._task.results)
 
 
-class IncrementalTask(luigi.Task):
+class ExplainingTask(luigi.Task):
+    """A task whose failure shows as its message alone where it is the user's to mend."""
+
+    def on_failure(self, exception: BaseException) -> str:
+        """Say what the scheduler shows and the worker ends with."""
+        if isinstance(exception, UserError):
+            return f"{USER_ERROR}{exception.exit_code}: {exception}"
+        return str(super().on_failure(exception))
+
+
+class IncrementalTask(ExplainingTask):
     """Base of every stage: subclasses say what they read and how `build` makes files out of it.
 
     The recipe is: task family, significant parameters, `settings()`, the digests of `files()`, the versions of
@@ -142,12 +152,6 @@ class IncrementalTask(luigi.Task):
             files=files,
             dependencies=[dependency.manifest for dependency in self.deps()],
         )
-
-    def on_failure(self, exception: BaseException) -> str:
-        """Say what the scheduler shows for a failure: the message alone where it is the user's to mend."""
-        if isinstance(exception, UserError):
-            return f"{USER_ERROR}{exception.exit_code}: {exception}"
-        return str(super().on_failure(exception))
 
     def tell(self, message: str, share: float | None = None) -> None:
         """Show a message and the share done (0–1) in the visualiser. Never put values from data into it."""

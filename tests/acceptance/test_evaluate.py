@@ -199,7 +199,7 @@ def test_no_delivery_exits_20(project: Project) -> None:
     code, printed = project.evaluate()
 
     assert code == 20, printed
-    assert "data/raw/sample" in printed
+    assert "data/raw/sample holds no file like *.csv" in printed.strip().splitlines()[-1]
     assert "Traceback" not in printed
 
 
