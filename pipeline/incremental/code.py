@@ -49,8 +49,9 @@ class CodeReader:
     def digest_class(self, cls: type) -> dict[str, str]:
         """Return {name: digest} of everything first-party that `cls.build` can reach.
 
-        The class itself and its first-party bases count whole; modules count when `build`, or a method or property
-        that it calls on `self`, uses them. Other task classes do not count: their outputs do.
+        The class itself and its first-party bases count whole; modules count when `build`, or a method or attribute
+        that it takes from `self` or `super()`, uses them. Other task classes do not count: their outputs do. Nor does
+        what a class attribute calls: Luigi's parameters are such, and their values are in the recipe.
         """
         classes = [base for base in cls.__mro__ if self._is_first_party(base.__module__)]
         key = f"{_PYTHON} class " + " ".join(
@@ -87,43 +88,41 @@ class CodeReader:
         self._dirty = False
 
     def _walk_class(self, classes: list[type]) -> tuple[dict[str, str], set[str]]:
-        methods: dict[str, _Function] = {}
-        homes: dict[str, str] = {}
+        members: dict[str, list[tuple[ast.stmt, str]]] = {}
         digests: dict[str, str] = {}
         for base in classes:
             node = _find_class(self._tree(base.__module__), base.__name__)
             digests[f"{base.__module__}.{base.__qualname__}"] = digest_tree(node)
             for item in node.body:
-                if isinstance(item, _Function) and item.name not in methods:
-                    methods[item.name] = item
-                    homes[item.name] = base.__module__
+                for name in _member_names(item):
+                    members.setdefault(name, []).append((item, base.__module__))
         modules: set[str] = set()
-        for name in sorted(_reached_methods(methods, "build")):
-            reached, definitions = self._reached_by(methods[name], homes[name])
-            modules |= reached
-            digests |= definitions
+        for name in sorted(_reached_members(members, "build")):
+            for item, home in members[name]:  # the bases' too: `super()` may call them
+                reached, definitions = self._reached_by(item, home)
+                modules |= reached
+                digests |= definitions
         return digests, modules
 
     def _reached_by(self, node: ast.AST, home: str) -> tuple[set[str], dict[str, str]]:
         """Follow a node's names through the bindings of its module: imports to modules, definitions to their names."""
-        tree = self._tree(home)
-        bindings = _bindings(tree)
+        bindings = _bindings(self._tree(home))
         modules = self._imported(ast.walk(node), home)
-        definitions: dict[str, str] = {}
+        definitions: dict[str, list[str]] = {}
         waiting = sorted(_names(node))
         while waiting:
             name = waiting.pop()
-            bound = bindings.get(name)
-            label = f"{home}.{name}"
-            if bound is None or label in definitions:
+            if f"{home}.{name}" in definitions:
                 continue
-            if isinstance(bound, ast.Import | ast.ImportFrom):
-                modules |= self._imported([_only(bound, name)], home)
-            elif not isinstance(bound, ast.ClassDef):  # sibling tasks count by their outputs
-                definitions[label] = digest_tree(bound)
-                modules |= self._imported(ast.walk(bound), home)
-                waiting.extend(sorted(_names(bound)))
-        return modules, definitions
+            digests = definitions.setdefault(f"{home}.{name}", [])
+            for bound in bindings.get(name, ()):
+                if isinstance(bound, ast.Import | ast.ImportFrom):
+                    modules |= self._imported([_only(bound, name)], home)
+                elif not _is_task(home, name):  # sibling tasks count by their outputs
+                    digests.append(digest_tree(bound))
+                    modules |= self._imported(ast.walk(bound), home)
+                    waiting.extend(sorted(_names(bound)))
+        return modules, {label: " ".join(digests) for label, digests in definitions.items() if digests}
 
     def _module(self, name: str) -> Module | None:
         if name not in self._modules:
@@ -155,9 +154,8 @@ class CodeReader:
                 found.add(base)
                 found.update(f"{base}.{alias.name}" for alias in node.names)
         parents = {name.rsplit(".", depth)[0] for name in found for depth in range(name.count("."))}
-        return {
-            name for name in found | parents if self._is_first_party(name) and name != self.root and self._path(name) is not None
-        }
+        # Whether each is a module, or a name in one, is for whoever reads it to find out: that may change on disk.
+        return {name for name in found | parents if self._is_first_party(name) and name != self.root}
 
     def _absolute(self, node: ast.ImportFrom, home: str) -> str:
         if not node.level:
@@ -172,7 +170,7 @@ class CodeReader:
         if parts[0] != self.root:
             return None
         plain = self.folder.joinpath(*parts[1:])
-        for path in (plain.with_suffix(".py"), plain / "__init__.py"):
+        for path in (plain / "__init__.py", plain.with_suffix(".py")):
             if path.is_file():
                 return path
         return None
@@ -199,6 +197,8 @@ class CodeReader:
                 self._known = json.loads(self.memory.read_bytes()) if self.memory else {}
             except (OSError, ValueError):
                 self._known = {}
+            if not isinstance(self._known, dict):
+                self._known = {}
         return self._known
 
 
@@ -215,13 +215,21 @@ def _parse(source: bytes, path: Path) -> ast.Module:
         raise
 
 
+def _is_task(module: str, name: str) -> bool:
+    """Say whether a name stands for a Luigi task class, as the module was imported."""
+    return hasattr(getattr(sys.modules.get(module), name, None), "task_family")
+
+
 def _without_docstrings(tree: ast.AST) -> ast.AST:
+    """Drop every string that stands for itself: none does anything, and attributes have their docstrings below them."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | _Function) and node.body:
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-                node.body = node.body[1:]
+        if isinstance(node, ast.Module | ast.ClassDef | _Function):
+            node.body = [item for item in node.body if not _is_bare_string(item)]
     return tree
+
+
+def _is_bare_string(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _find_class(tree: ast.Module, name: str) -> ast.ClassDef:
@@ -231,34 +239,66 @@ def _find_class(tree: ast.Module, name: str) -> ast.ClassDef:
     raise LookupError(f"class {name} must stand at the top level of its module for its code to be digested")
 
 
-def _reached_methods(methods: dict[str, _Function], start: str) -> set[str]:
+def _member_names(node: ast.stmt) -> list[str]:
+    """Name the members of a class that one statement of its body gives it."""
+    if isinstance(node, _Function):
+        return [node.name]
+    if isinstance(node, ast.Assign | ast.AnnAssign) and not isinstance(node.value, ast.Call):
+        return sorted(_stored_names(node))
+    return []
+
+
+def _reached_members(members: dict[str, list[tuple[ast.stmt, str]]], start: str) -> set[str]:
     reached: set[str] = set()
     waiting = [start]
     while waiting:
         name = waiting.pop()
-        if name in methods and name not in reached:
+        if name in members and name not in reached:
             reached.add(name)
             waiting.extend(
                 node.attr
-                for node in ast.walk(methods[name])
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+                for item, _ in members[name]
+                for node in ast.walk(item)
+                if isinstance(node, ast.Attribute) and _is_own(node.value)
             )
     return reached
 
 
-def _bindings(tree: ast.Module) -> dict[str, ast.stmt]:
-    """Map each name bound at a module's top level to the statement that binds it."""
-    bindings: dict[str, ast.stmt] = {}
+def _is_own(node: ast.expr) -> bool:
+    """Say whether an expression is `self`, `cls` or `super()`."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "super"
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def _bindings(tree: ast.Module) -> dict[str, list[ast.stmt]]:
+    """Map each name bound at a module's top level, also inside `if` and `try`, to the statements that bind or change it."""
+    bindings: dict[str, list[ast.stmt]] = {}
     for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            bindings.update({alias.asname or alias.name.split(".")[0]: node for alias in node.names})
-        elif isinstance(node, ast.ClassDef | _Function):
-            bindings[node.name] = node
-        else:
-            bindings.update(
-                {name.id: node for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
-            )
+        for name in _bound_names(node):
+            bindings.setdefault(name, []).append(node)
     return bindings
+
+
+def _bound_names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.split(".")[0] for alias in node.names}
+    if isinstance(node, ast.ClassDef | _Function):
+        return {node.name}
+    inner = [child for child in ast.walk(node) if isinstance(child, ast.Import | ast.ImportFrom | ast.ClassDef | _Function)]
+    return _stored_names(node).union(*map(_bound_names, inner))
+
+
+def _stored_names(node: ast.AST) -> set[str]:
+    """Name what a statement assigns to, whole or in part."""
+    found: set[str] = set()
+    for child in ast.walk(node):
+        if isinstance(child, ast.Name | ast.Attribute | ast.Subscript) and isinstance(child.ctx, ast.Store):
+            target: ast.expr = child
+            while isinstance(target, ast.Attribute | ast.Subscript):
+                target = target.value
+            found |= {target.id} if isinstance(target, ast.Name) else set()
+    return found
 
 
 def _names(node: ast.AST) -> set[str]:

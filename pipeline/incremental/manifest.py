@@ -80,7 +80,10 @@ def read_checked(folder: Path, name: str) -> bytes:
     manifest = Manifest.read(folder)
     if manifest is None or name not in manifest.files:
         raise ResultDamaged(f"{folder} holds no manifest that names {name}; run the pipeline again to rebuild it.")
-    content = (folder / name).read_bytes()
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise ResultDamaged(f"{folder / name} cannot be read ({error.strerror}); run the pipeline again to rebuild it.") from None
     if hashlib.sha256(content).hexdigest() != manifest.files[name].sha256:
         raise ResultDamaged(f"{folder / name} was altered after it was committed; run the pipeline again to rebuild it.")
     return content

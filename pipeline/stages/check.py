@@ -23,7 +23,7 @@ def judge_intake(accounts: Mapping[str, Mapping[str, Any]], demands: Demands) ->
     set_aside = {name: account["set_aside"] for name, account in sorted(accounts.items()) if account["set_aside"]}
     if total["accepted"] < demands.min_accepted_rows:
         raise NoUsableDelivery(_too_little(total, reasons, set_aside, demands))
-    lost_share = 1 - total["accepted"] / total["rows"]
+    lost_share = (total["rows"] - total["accepted"]) / total["rows"]
     if lost_share > demands.max_rejected_share:
         raise TooManyRejections(
             f"{lost_share:.1%} of {total['rows']:,} rows were rejected, more than the allowed "

@@ -16,6 +16,8 @@ def fold_listings(frames: Sequence[pd.DataFrame], nights: Sequence[str]) -> tupl
     price. Both are sorted by `listing_id`.
     """
     rows = pd.concat([_date_rows(frame, night) for frame, night in zip(frames, nights, strict=True)], ignore_index=True)
+    # An undated delivery may hold adverts of many dates, in any order.
+    rows = rows.sort_values("seen_on", kind="stable", na_position="first", ignore_index=True)
     grouped = rows.groupby("listing_id", sort=True)
     seen = grouped["seen_on"]
     listings = grouped.last().drop(columns=["row", "seen_on"])

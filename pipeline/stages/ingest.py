@@ -230,7 +230,7 @@ def _list_rejections(
             "record": [text for _, text in unreadable],
         }
     )
-    dtypes = {"row": "int64", "record": "str"}
+    dtypes = {"row": "int64", "reasons": "object", "details": "object", "record": "str"}
     return pd.concat([judged.astype(dtypes), misfits.astype(dtypes)]).sort_values("row", ignore_index=True)
 
 

@@ -46,7 +46,7 @@ class TestRejection:
             ("Audi | A4 | new  | 9000 ", ["year unreadable"]),
             ("Audi | A4 | 2015 | call ", ["price unreadable"]),
             ("Audi | A4 | 2015 | 99   ", ["price below 100"]),
-            ("Audi | A4 | 2015 | 60000", ["price above 50000"]),
+            ("Audi | A4 | 2015 | 60000", ["price above 50,000"]),
             ("Audi | A4 | 1970 | 9000 ", ["year below 1980"]),
             ("     |    | new  | 1    ", ["make missing", "model missing", "price below 100", "year unreadable"]),
         ],
@@ -99,7 +99,9 @@ class TestOptionalCells:
     """What happens to cells that a listing can do without."""
 
     def test_an_unreadable_one_becomes_missing_and_is_counted(self):
-        intake = ingest("make | model | year | price | fuel\nAudi | A4 | 2015 | 900 | GPL\nAudi | A4 | 2015 | 900 | Diesel", MARKET)
+        intake = ingest(
+            "make | model | year | price | fuel\nAudi | A4 | 2015 | 900 | GPL\nAudi | A4 | 2015 | 900 | Diesel", MARKET
+        )
         assert intake.accepted["fuel"].isna().tolist() == [True, False]
         assert intake.account["dropped_values"] == {"fuel unreadable": 1}
 
@@ -168,7 +170,9 @@ class TestColumns:
 
     def test_a_range_is_judged_by_its_high_end(self):
         market = market_of(mileage_km=Column(headers=("km",), parser="range", limits=(0, 100)))
-        assert reasons("make | model | year | price | km\nAudi | A4 | 2015 | 900 | 50 - 150", market) == [["mileage_km above 100"]]
+        assert reasons("make | model | year | price | km\nAudi | A4 | 2015 | 900 | 50 - 150", market) == [
+            ["mileage_km above 100"]
+        ]
 
     def test_a_pattern_cuts_the_value_out_of_its_cell(self):
         market = market_of(advert_id=Column(headers=("link",), pattern=r"_(\d+)\.htm$"))
@@ -229,7 +233,8 @@ class TestIdentity:
 
     def test_twins_are_the_same_car_at_any_price_and_under_any_id(self):
         first, second, other = self.ids(
-            "make|model|year|price|id|color\nAudi|A4|2015|9000|1|red\nAudi|A4|2015|8000|2|red\nAudi|A4|2015|9000|3|blue", "twin_id"
+            "make|model|year|price|id|color\nAudi|A4|2015|9000|1|red\nAudi|A4|2015|8000|2|red\nAudi|A4|2015|9000|3|blue",
+            "twin_id",
         )
         assert first == second
         assert first != other

@@ -1,0 +1,215 @@
+"""Places on disk: all files of a result at once or none, and one builder at a time."""
+
+import contextlib
+import os
+import select
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.incremental import store
+
+HOLD = """
+import sys
+from pathlib import Path
+from pipeline.incremental import store
+with store.locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+print("released", flush=True)
+"""
+
+
+def build(place: Path, text: str = "content") -> Path:
+    folder = store.new_folder(place)
+    (folder / "deep").mkdir()
+    (folder / "a.txt").write_text(text)
+    (folder / "deep/b.txt").write_text(text)
+    return folder
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+class TestCommit:
+    """Making a folder a result."""
+
+    def test_all_files_appear_at_their_place_together(self, tmp_path):
+        place = tmp_path / "clean" / "0123"
+        folder = build(place)
+        assert not place.exists()
+        assert store.commit(folder, place)
+        assert (place / "a.txt").read_text() == (place / "deep/b.txt").read_text() == "content"
+        assert list(place.parent.iterdir()) == [place]
+
+    def test_a_result_is_read_only(self, tmp_path):
+        place = tmp_path / "0123"
+        store.commit(build(place), place)
+        assert mode(place) == mode(place / "deep") == 0o555
+        assert mode(place / "a.txt") == mode(place / "deep/b.txt") == 0o444
+
+    def test_the_loser_throws_its_copy_away(self, tmp_path):
+        place = tmp_path / "0123"
+        winner, loser = build(place, "winner"), build(place, "loser")
+        assert store.commit(winner, place)
+        assert not store.commit(loser, place)
+        assert (place / "a.txt").read_text() == "winner"
+        assert list(tmp_path.iterdir()) == [place]
+
+    def test_a_place_taken_by_a_file_is_an_error_and_not_a_lost_race(self, tmp_path):
+        place = tmp_path / "0123"
+        folder = build(place)
+        place.write_text("in the way")
+        with pytest.raises(OSError, match="0123"):
+            store.commit(folder, place)
+        assert folder.exists()
+
+    def test_everything_is_on_disk_before_the_rename(self, tmp_path, monkeypatch):
+        synced = []
+        sync = os.fsync
+        monkeypatch.setattr(store.os, "fsync", lambda handle: (synced.append(os.fstat(handle).st_ino), sync(handle)))
+        place = tmp_path / "0123"
+        folder = build(place)
+        files = {path.stat().st_ino for path in (folder, *folder.rglob("*"))}
+        rename = Path.rename
+        before_rename = []
+        monkeypatch.setattr(Path, "rename", lambda *paths: (before_rename.extend(synced), rename(*paths))[1])
+        store.commit(folder, place)
+        assert files <= set(before_rename)
+        assert tmp_path.stat().st_ino in set(synced) - set(before_rename)
+
+    def test_two_builders_of_one_place_have_folders_of_their_own_beside_it(self, tmp_path):
+        place = tmp_path / "clean" / "0123"
+        folders = {store.new_folder(place), store.new_folder(place)}
+        assert len(folders) == 2
+        assert {folder.parent for folder in folders} == {place.parent}
+        assert all(folder.name.startswith(".") for folder in folders)
+
+
+class TestRemains:
+    """What killed builds and damaged results leave behind."""
+
+    def test_a_damaged_result_is_kept_aside(self, tmp_path):
+        place = tmp_path / "0123"
+        store.commit(build(place), place)
+        aside = store.set_aside(place)
+        assert not place.exists()
+        assert aside.parent == tmp_path
+        assert aside.name.startswith(".damaged-0123-")
+        assert (aside / "a.txt").read_text() == "content"
+
+    def test_two_damaged_results_of_one_place_are_both_kept(self, tmp_path):
+        place = tmp_path / "0123"
+        for text in ("first", "second"):
+            store.commit(build(place, text), place)
+            store.set_aside(place)
+        assert sorted((aside / "a.txt").read_text() for aside in tmp_path.iterdir()) == ["first", "second"]
+
+    def test_what_killed_builds_left_is_swept_away(self, tmp_path):
+        place = tmp_path / "0123"
+        build(place)
+        half_committed = build(place)
+        (half_committed / "deep").chmod(0o555)
+        half_committed.chmod(0o555)
+        store.sweep(place)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_sweeping_leaves_results_other_builds_and_damaged_ones(self, tmp_path):
+        place, other = tmp_path / "0123", tmp_path / "4567"
+        store.commit(build(place), place)
+        aside = store.set_aside(place)
+        store.commit(build(place), place)
+        building = build(other)
+        store.sweep(place)
+        assert set(tmp_path.iterdir()) == {place, aside, building}
+
+    def test_a_committed_result_can_be_removed(self, tmp_path):
+        place = tmp_path / "0123"
+        store.commit(build(place), place)
+        store.remove(place)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestReplaceText:
+    """Small files that readers never see half written."""
+
+    def test_the_text_is_replaced_and_nothing_is_left_beside_it(self, tmp_path):
+        path = tmp_path / "current" / "uk.json"
+        for text in ("old", "new é"):
+            store.replace_text(path, text)
+            assert path.read_text(encoding="utf-8") == text
+        assert list(path.parent.iterdir()) == [path]
+
+    def test_a_reader_that_has_it_open_keeps_the_old_text(self, tmp_path):
+        path = tmp_path / "uk.json"
+        store.replace_text(path, "old")
+        with path.open() as stream:
+            store.replace_text(path, "new")
+            assert stream.read() == "old"
+
+    def test_when_it_fails_the_old_text_stays(self, tmp_path, monkeypatch):
+        path = tmp_path / "uk.json"
+        store.replace_text(path, "old")
+        monkeypatch.setattr(store.os, "fsync", lambda handle: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            store.replace_text(path, "new")
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+
+@contextlib.contextmanager
+def another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a process that takes the lock, says so, and holds it until it is written to."""
+    command = [sys.executable, "-c", HOLD, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+class TestLock:
+    """One builder at a time."""
+
+    def test_the_file_of_a_lock_that_nobody_holds_is_gone(self, tmp_path):
+        path = tmp_path / "locks" / "a.lock"
+        with store.locked(path):
+            assert path.exists()
+        assert list(path.parent.iterdir()) == []
+
+    def test_it_is_released_when_its_holder_fails(self, tmp_path):
+        path = tmp_path / "a.lock"
+        with pytest.raises(ValueError, match="failed"), store.locked(path):
+            raise ValueError("failed")
+        with store.locked(path):
+            pass
+
+    def test_another_process_waits_for_it_and_then_has_it(self, tmp_path):
+        path = tmp_path / "a.lock"
+        with another_process(path) as first:
+            assert first.stdout.readline() == "held\n"
+            with another_process(path) as second:
+                assert select.select([second.stdout], [], [], 1)[0] == [], "the second process did not wait"
+                first.stdin.write("\n")
+                first.stdin.flush()
+                assert first.stdout.readline() == "released\n"
+                assert second.stdout.readline() == "held\n"
+                assert path.exists()
+
+    def test_it_is_free_again_when_its_holder_was_killed(self, tmp_path):
+        path = tmp_path / "a.lock"
+        with another_process(path) as holder:
+            assert holder.stdout.readline() == "held\n"
+            holder.kill()
+            holder.wait()
+            with store.locked(path):
+                assert path.exists()
+
+    def test_two_locks_do_not_wait_for_each_other(self, tmp_path):
+        with store.locked(tmp_path / "a.lock"), another_process(tmp_path / "b.lock") as other:
+            assert other.stdout.readline() == "held\n"

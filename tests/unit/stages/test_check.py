@@ -1,0 +1,109 @@
+"""Whether the whole intake of a market is good enough to build on."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.errors import NoUsableDelivery, TooManyRejections
+from pipeline.market import Demands
+from pipeline.stages.check import judge_intake, tell_account
+
+DEMANDS = Demands(max_rejected_share=0.3, min_accepted_rows=10)
+
+
+def account(accepted: int, rejected: int = 0, unreadable: int = 0, **more: Any) -> dict[str, Any]:
+    reasons = {"price missing": rejected, "row of another width": unreadable}
+    return {
+        "rows": accepted + rejected + unreadable,
+        "accepted": accepted,
+        "rejected": rejected,
+        "unreadable": unreadable,
+        "reasons": {reason: count for reason, count in reasons.items() if count},
+        "dropped_values": {},
+        "set_aside": None,
+        **more,
+    }
+
+
+def set_aside(reason: str) -> dict[str, Any]:
+    return account(0, set_aside=reason)
+
+
+def test_the_accounts_of_all_deliveries_are_summed():
+    first, second = (
+        account(20, 3, dropped_values={"fuel unreadable": 1}),
+        account(30, 2, 1, dropped_values={"fuel unreadable": 4}),
+    )
+    judged = judge_intake({"b.csv": second, "a.csv": first}, DEMANDS)
+    assert judged == {
+        "rows": 56,
+        "accepted": 50,
+        "rejected": 5,
+        "unreadable": 1,
+        "reasons": {"price missing": 5, "row of another width": 1},
+        "dropped_values": {"fuel unreadable": 5},
+        "set_aside": {},
+        "deliveries": 2,
+    }
+
+
+def test_a_delivery_set_aside_does_not_stop_the_good_ones():
+    judged = judge_intake({"good.csv": account(20), "bad.csv": set_aside("the file is empty")}, DEMANDS)
+    assert judged["set_aside"] == {"bad.csv": "the file is empty"}
+    assert judged["deliveries"] == 2
+
+
+@pytest.mark.parametrize(("accepted", "rejected", "unreadable"), [(70, 30, 0), (70, 0, 30), (700, 300, 0), (10, 0, 0)])
+def test_as_many_rejections_as_allowed_pass(accepted, rejected, unreadable):
+    assert judge_intake({"a.csv": account(accepted, rejected, unreadable)}, DEMANDS)["accepted"] == accepted
+
+
+@pytest.mark.parametrize(("rejected", "unreadable"), [(31, 0), (0, 31), (16, 15)])
+def test_one_rejection_more_stops_everything(rejected, unreadable):
+    with pytest.raises(TooManyRejections):
+        judge_intake({"a.csv": account(69, rejected, unreadable)}, DEMANDS)
+
+
+def test_the_share_counts_over_all_deliveries():
+    judged = judge_intake({"bad.csv": account(0, 20), "good.csv": account(80)}, DEMANDS)
+    assert judged["rejected"] == 20
+
+
+def test_too_many_rejections_are_refused_with_the_most_frequent_reasons():
+    with pytest.raises(TooManyRejections) as refusal:
+        judge_intake({"a.csv": account(1000, 1999, 1)}, DEMANDS)
+    message = str(refusal.value)
+    assert message.startswith("66.7% of 3,000 rows were rejected, more than the allowed 30.0% (price missing: 1,999, ")
+    assert "[check] max_rejected_share" in message
+
+
+@pytest.mark.parametrize("accounts", [{}, {"a.csv": account(0)}, {"a.csv": account(0, 9)}, {"a.csv": account(9, 50)}])
+def test_too_few_accepted_rows_are_no_usable_delivery(accounts):
+    with pytest.raises(NoUsableDelivery) as refusal:
+        judge_intake(accounts, DEMANDS)
+    assert refusal.value.exit_code == 20
+
+
+def test_no_usable_delivery_says_what_became_of_each():
+    accounts = {"a.csv": account(1, 8), "b.csv": set_aside("the file is empty")}
+    with pytest.raises(NoUsableDelivery) as refusal:
+        judge_intake(accounts, DEMANDS)
+    assert str(refusal.value) == (
+        "Only 1 of 9 rows could be accepted; at least 10 are needed ([check] min_accepted_rows). "
+        "Rejected: price missing: 8. b.csv was set aside: the file is empty."
+    )
+
+
+def test_the_order_of_deliveries_changes_nothing():
+    accounts = {"a.csv": account(20, 3), "b.csv": set_aside("empty"), "c.csv": account(30, 0, 2), "d.csv": set_aside("no table")}
+    judged = [judge_intake(dict(items), DEMANDS) for items in (accounts.items(), reversed(accounts.items()))]
+    assert list(judged[0].items()) == list(judged[1].items())
+    assert list(judged[0]["set_aside"]) == list(judged[1]["set_aside"])
+
+
+def test_an_account_is_told_in_a_few_lines():
+    judged = judge_intake({"a.csv": account(2000, 20, 1), "b.csv": set_aside("the file is empty")}, DEMANDS)
+    assert tell_account(judged) == [
+        "2,021 rows in 2 deliveries: 2,000 accepted, 20 rejected, 1 unreadable (price missing: 20, row of another width: 1)",
+        "set aside b.csv: the file is empty",
+    ]
