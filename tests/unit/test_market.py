@@ -157,6 +157,17 @@ class TestLike:
         (folder.path / "other.toml").write_text('like = "tiny"')
         assert "`like` must name another market" in folder.refusal('like = "other"')
 
+    def test_a_circle_of_three_is_refused(self, folder):
+        (folder.path / "second.toml").write_text('like = "third"')
+        (folder.path / "third.toml").write_text('like = "tiny"')
+        assert "`like` must name another market, not 'tiny'" in folder.refusal('like = "second"')
+
+    def test_a_slip_in_what_it_adds_is_told_with_its_own_file(self, folder):
+        folder.load(MINIMAL, "base")
+        refusal = folder.refusal('like = "base"\n[columns.vin]\nheader = ["v"]')
+        assert str(folder.path / "tiny.toml") in refusal
+        assert "did you mean 'headers'?" in refusal
+
     def test_an_unknown_market_to_be_like_is_named(self, folder):
         with pytest.raises(MarketUnknown, match="There is no market 'tinny'"):
             folder.load('like = "tinny"')
@@ -210,6 +221,9 @@ class TestParts:
     def test_twins_are_known_by_all_that_describes_the_car_when_nothing_is_named(self, folder):
         market = folder.load(MINIMAL + 'vin = { headers = ["v"] }\nposted_on = { headers = ["p"] }\ncolor = { headers = ["c"] }')
         assert market.twin_columns() == ["color", "make", "model", "year"]
+
+    def test_twins_are_known_by_the_columns_that_are_named(self, folder):
+        assert folder.load(MINIMAL + "[identity]\ntwins = ['year', 'make']").twin_columns() == ["make", "year"]
 
     def test_a_model_sees_no_price_no_identity_no_date_and_no_end_of_a_range(self, folder):
         market = folder.load(

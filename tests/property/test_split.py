@@ -1,0 +1,88 @@
+"""What holds for every set of listings, dated or not: nothing that judges a model was learnt from."""
+
+import pandas as pd
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import TooFewListings
+from pipeline.stages.split import BY_FIRST_APPEARANCE, Parts, split_listings
+
+NIGHTS = ("2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04")
+DATED = (NIGHTS, NIGHTS[:2])
+UNDATED = ((None,), (*NIGHTS, None), NIGHTS[:1])
+shares = st.sampled_from((0.1, 0.2, 0.4))
+few = settings(max_examples=30)  # frames are slow to make
+
+
+@st.composite
+def listing_sets(draw: st.DrawFn, nights: tuple[tuple[str | None, ...], ...] = (*DATED, *UNDATED)) -> pd.DataFrame:
+    """Draw up to 400 listings, several of them twins, each first seen on one of a few nights."""
+    known = draw(st.sampled_from(nights))
+    random = draw(st.randoms(use_true_random=False))
+    count = draw(st.integers(60, 400))
+    groups = max(1, count // draw(st.integers(1, 3)))
+    rows = [(f"listing-{number}", f"group-{random.randrange(groups)}", random.choice(known)) for number in range(count)]
+    return pd.DataFrame(rows, columns=["listing_id", "group_id", "first_seen_on"], dtype="str")
+
+
+def split(listings: pd.DataFrame, test_share: float, calibration_share: float) -> Parts:
+    """Split, or give the example up where it is too small."""
+    try:
+        return split_listings(listings, test_share, calibration_share, min_judged=10)
+    except TooFewListings:
+        assume(False)
+        raise
+
+
+def members(parts: Parts) -> dict[str, set[str]]:
+    return {name: set(getattr(parts, name)["listing_id"]) for name in ("train", "calibration", "test")}
+
+
+@few
+@given(listing_sets(), shares, shares)
+def test_no_group_crosses_parts(listings, test_share, calibration_share):
+    parts = split(listings, test_share, calibration_share)
+    groups = [set(part["group_id"]) for part in (parts.train, parts.calibration, parts.test)]
+    assert sum(map(len, groups)) == len(set().union(*groups)) == listings["group_id"].nunique()
+
+
+@few
+@given(listing_sets(), shares, shares)
+def test_every_listing_is_in_exactly_one_part_as_it_was(listings, test_share, calibration_share):
+    parts = split(listings, test_share, calibration_share)
+    together = pd.concat([parts.train, parts.calibration, parts.test]).sort_values("listing_id", ignore_index=True)
+    pd.testing.assert_frame_equal(together, listings.sort_values("listing_id", ignore_index=True))
+    assert [parts.account[f"n_{name}"] for name in ("train", "calibration", "test")] == [
+        len(part) for part in (parts.train, parts.calibration, parts.test)
+    ]
+
+
+@few
+@given(listing_sets(), shares, shares, st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_nothing(listings, test_share, calibration_share, random):
+    order = list(range(len(listings)))
+    random.shuffle(order)
+    plain = split(listings, test_share, calibration_share)
+    shuffled = split(listings.iloc[order], test_share, calibration_share)
+    assert members(shuffled) == members(plain)
+    assert shuffled.account == plain.account
+
+
+@few
+@given(listing_sets(), shares, shares)
+def test_splitting_twice_gives_the_same(listings, test_share, calibration_share):
+    first, second = (split(listings, test_share, calibration_share) for _ in range(2))
+    for name in ("train", "calibration", "test"):
+        pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
+    assert first.account == second.account
+
+
+@few
+@given(listing_sets(DATED), shares, shares)
+def test_where_dates_split_all_that_judges_appeared_later(listings, test_share, calibration_share):
+    parts = split(listings, test_share, calibration_share)
+    assume(parts.account["split"] == BY_FIRST_APPEARANCE)  # a few draws hold too few groups of the last night
+    appeared = listings.groupby("group_id")["first_seen_on"].min()
+    learnt = pd.concat([parts.train, parts.calibration])["group_id"].map(appeared)
+    assert learnt.max() == parts.account["trained_until"] < parts.test["group_id"].map(appeared).min()
+    assert parts.test["group_id"].nunique() >= test_share * listings["group_id"].nunique()

@@ -1,0 +1,165 @@
+"""What our markets make of real deliveries, which are not part of the project: CARPRICE_DATA names their folder."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pandas as pd
+import pytest
+
+from pipeline import paths
+from pipeline.market import Market, load_market
+from pipeline.services.deliveries import list_deliveries
+from pipeline.services.tables import read_table
+from pipeline.stages.clean import fold_listings
+from pipeline.stages.features import choose_features
+from pipeline.stages.ingest import Intake, ingest_rows, required_headers
+
+VARYING_EQUIPMENT = {"has_airbags", "has_air_conditioning", "has_abs", "has_esp", "has_audio"}
+
+
+def folder_of(market: str) -> Path:
+    """Return a market's folder of real deliveries; skips the test where it is absent."""
+    data = os.environ.get("CARPRICE_DATA")
+    if not data:
+        pytest.skip("set CARPRICE_DATA to the folder of real deliveries to run this")
+    folder = Path(data) / market
+    if not folder.is_dir():
+        pytest.skip(f"CARPRICE_DATA has no folder {market}")
+    return folder
+
+
+def take_in(path: Path, market: Market) -> Intake:
+    table = read_table(path.read_bytes(), market.files, required_headers(market))
+    return ingest_rows(table.rows, table.unreadable, market, market.values_from_name(path.stem))
+
+
+def without_price_limits(market: Market) -> Market:
+    price = msgspec.structs.replace(market.columns["price"], limits=None)
+    return msgspec.structs.replace(market, columns={**market.columns, "price": price})
+
+
+@pytest.fixture(scope="module")
+def avito_folder() -> Path:
+    return folder_of("avito_ma")
+
+
+@pytest.fixture(scope="module")
+def avito() -> Market:
+    return load_market("avito_ma", (paths.PACKAGE / "markets",))
+
+
+@pytest.fixture(scope="module")
+def avito_intake(avito_folder: Path, avito: Market) -> Intake:
+    return take_in(avito_folder / "listings.csv", without_price_limits(avito))
+
+
+@pytest.fixture(scope="module")
+def full_schema(avito_folder: Path, avito: Market) -> dict[str, Intake]:
+    return {encoding: take_in(avito_folder / f"full_schema_20_rows_{encoding}.csv", avito) for encoding in ("utf8", "latin1")}
+
+
+@pytest.fixture(scope="module")
+def uk_folder() -> Path:
+    return folder_of("uk")
+
+
+@pytest.fixture(scope="module")
+def uk_intakes(uk_folder: Path) -> dict[str, Intake]:
+    market = load_market("uk", (paths.PACKAGE / "markets",))
+    return {delivery.stem: take_in(delivery.path, market) for delivery in list_deliveries(uk_folder, market.files)}
+
+
+@pytest.fixture(scope="module")
+def uk_cars(uk_intakes: dict[str, Intake]) -> pd.DataFrame:
+    return pd.concat([intake.accepted for intake in uk_intakes.values()], ignore_index=True)
+
+
+class TestAvito:
+    """Avito Morocco in its two schemas."""
+
+    def test_every_row_is_accepted_at_any_price(self, avito_intake):
+        assert (avito_intake.account["rows"], avito_intake.account["accepted"]) == (24_776, 24_776)
+
+    def test_one_scrape_appended_three_times_is_a_third_as_many_listings(self, avito_intake):
+        listings, _ = fold_listings([avito_intake.accepted], [""])
+        assert len(listings) == 8_099
+        assert listings["group_id"].nunique() == 7_833
+
+    def test_limits_reject_prices_that_are_typing_errors(self, avito_folder, avito):
+        account = take_in(avito_folder / "listings.csv", avito).account
+        assert account["reasons"] == {"price above 2,000,000": 60}
+        assert account["accepted"] == 24_716
+
+    def test_nothing_unexpected_is_given_up(self, avito_intake):
+        assert avito_intake.account["dropped_values"] == {}
+        assert avito_intake.account["columns_unused"] == []
+
+    def test_two_dashes_are_a_missing_gearbox(self, avito_intake):
+        assert avito_intake.accepted["gearbox"].isna().mean() == pytest.approx(0.117, abs=0.001)
+        assert set(avito_intake.accepted["gearbox"].dropna()) == {"manual", "automatic"}
+
+    def test_a_range_of_mileage_gives_its_ends_and_middle(self, avito_folder, avito, avito_intake):
+        table = read_table((avito_folder / "listings.csv").read_bytes(), avito.files, required_headers(avito))
+        numbers = table.rows.index[table.rows["Kilométrage"] == "5 000 - 9 999"]
+        ranges = avito_intake.accepted.set_index("row").loc[numbers, ["mileage_low_km", "mileage_km", "mileage_high_km"]]
+        assert len(ranges) > 0
+        assert ranges.drop_duplicates().to_numpy().tolist() == [[5000, 7499.5, 9999]]
+
+    def test_both_encodings_of_the_full_schema_are_the_same_adverts(self, full_schema):
+        assert full_schema["utf8"].account["accepted"] == 20
+        pd.testing.assert_frame_equal(full_schema["utf8"].accepted, full_schema["latin1"].accepted)
+
+    def test_adverts_of_the_full_schema_are_known_by_the_number_in_their_link(self, full_schema):
+        assert full_schema["utf8"].accepted["listing_id"].str.fullmatch(r"advert_id:\d+").all()
+
+    def test_cars_of_the_full_schema_are_twins_of_those_in_the_other(self, full_schema, avito_intake):
+        assert set(full_schema["utf8"].accepted["twin_id"]) <= set(avito_intake.accepted["twin_id"])
+
+    def test_constant_equipment_is_refused_as_a_feature_by_name(self, avito, full_schema):
+        accepted = full_schema["utf8"].accepted
+        refused = choose_features(accepted, avito.feature_columns()).refused
+        equipment = {name for name in avito.columns if name.startswith("has_")}
+        constant = {name for name in equipment if accepted[name].nunique() == 1}
+        assert len(constant) == 11
+        assert {name: reason for name, reason in refused.items() if name in equipment} == dict.fromkeys(constant, "always False")
+        assert equipment - constant == VARYING_EQUIPMENT
+
+
+class TestUk:
+    """The United Kingdom, one file a make."""
+
+    def test_every_row_is_accepted_but_two_of_impossible_years(self, uk_intakes, uk_cars):
+        assert sum(intake.account["rows"] for intake in uk_intakes.values()) == 99_186
+        reasons = [intake.account["reasons"] for intake in uk_intakes.values() if intake.account["reasons"]]
+        assert sum(count for reason in reasons for count in reason.values()) == 2
+        assert {name for reason in reasons for name in reason} == {"year below 1980"}
+        assert len(uk_cars) == 99_184
+
+    def test_the_make_comes_from_the_files_name(self, uk_intakes, uk_cars):
+        assert uk_cars["make"].notna().all()
+        assert uk_cars["make"].nunique() == 9
+        assert set(uk_intakes["merc"].accepted["make"]) == {"Mercedes-Benz"}
+
+    def test_models_have_no_leading_blank(self, uk_cars):
+        assert (uk_cars["model"] == uk_cars["model"].str.strip()).all()
+
+    def test_miles_are_converted(self, uk_folder, uk_intakes):
+        raw = pd.read_csv(uk_folder / "ford.csv")
+        accepted = uk_intakes["ford"].accepted.set_index("row")
+        miles = raw["mileage"].set_axis(range(1, len(raw) + 1)).loc[accepted.index]
+        pd.testing.assert_series_equal(accepted["mileage_km"], miles * 1.609344, check_names=False, check_index_type=False)
+
+    def test_an_engine_of_no_litres_is_missing(self, uk_folder, uk_intakes):
+        raw = pd.read_csv(uk_folder / "audi.csv")
+        assert (raw["engineSize"] == 0).sum() > 0
+        assert uk_intakes["audi"].accepted["engine_l"].isna().sum() == (raw["engineSize"] == 0).sum()
+
+    def test_the_file_with_another_header_has_its_taxes(self, uk_folder, uk_intakes):
+        raw = pd.read_csv(uk_folder / "hyundai.csv")
+        assert "tax(£)" in raw.columns
+        assert uk_intakes["hyundai"].accepted["tax_gbp"].tolist() == raw["tax(£)"].tolist()
+
+    def test_nothing_is_given_up_and_no_column_is_unused(self, uk_intakes):
+        assert all(intake.account["dropped_values"] == {} for intake in uk_intakes.values())
+        assert {header for intake in uk_intakes.values() for header in intake.account["columns_unused"]} == set()
