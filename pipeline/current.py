@@ -24,9 +24,10 @@ class Current:
 def read_current(market: str) -> Current | None:
     """Read the pointer of a market; None when there is none or it is damaged, which moving it mends."""
     try:
-        return Current(**json.loads(paths.current(market).read_bytes()))
+        current = Current(**json.loads(paths.current(market).read_bytes()))
     except (OSError, ValueError, TypeError):
         return None
+    return current if isinstance(current.stages, dict) and isinstance(current.as_of, str) else None
 
 
 def points_to(market: str, as_of: str, stages: Mapping[str, str]) -> bool:

@@ -46,6 +46,49 @@ class AsOfParameter(luigi.Parameter[date | None]):
         """Luigi would warn about a parameter that is no text."""
 
 
+class _Labelled:
+    """A parameter that knows the option it is given by, for its message."""
+
+    label = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Learn the names of the task and of the parameter."""
+        super().__set_name__(owner, name)  # type: ignore[misc]  # Luigi's parameter has it
+        self.label = f"--{owner.__name__}-{name.replace('_', '-')}"
+
+
+class CountParameter(_Labelled, luigi.IntParameter):
+    """A whole number of at least `least`."""
+
+    least: int = 1
+
+    def parse(self, text: str) -> int:
+        """Read the number; exits with code 2 when it is none or too small."""
+        if not text.strip().isdecimal() or int(text) < self.least:
+            _refuse(UsageWrong(f"{self.label} {text!r} is not a whole number of at least {self.least}."))
+        return int(text)
+
+
+class CountFromZeroParameter(CountParameter):
+    """A whole number that may be 0."""
+
+    least = 0
+
+
+class ShareParameter(_Labelled, luigi.FloatParameter):
+    """A share above 0 and below 1."""
+
+    def parse(self, text: str) -> float:
+        """Read the share; exits with code 2 when it is none."""
+        try:
+            share = float(text)
+        except ValueError:
+            share = -1.0
+        if not 0 < share < 1:
+            _refuse(UsageWrong(f"{self.label} {text!r} is not a share above 0 and below 1."))
+        return share
+
+
 def _refuse(error: UserError) -> NoReturn:
     # Luigi reads parameters before it sets logging up, so the message goes where its usage errors go.
     sys.stderr.write(f"{error}\n")

@@ -21,7 +21,13 @@ from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
 from pipeline.market import Demands, Market, load_market
-from pipeline.parameters import AsOfParameter, MarketParameter
+from pipeline.parameters import (
+    AsOfParameter,
+    CountFromZeroParameter,
+    CountParameter,
+    MarketParameter,
+    ShareParameter,
+)
 from pipeline.services.deliveries import Delivery, list_deliveries, night_of, stem_of
 
 TABLES = ("numpy", "pandas", "pyarrow")
@@ -178,9 +184,9 @@ class Clean(DatedStage):
 class Split(DatedStage):
     """Decide which listings a model learns from, which calibrate it, and which judge it."""
 
-    test_share: float = luigi.FloatParameter(default=0.2, description="Share of the cars that judge the model.")
-    calibration_share: float = luigi.FloatParameter(default=0.12, description="Share of the cars that calibrate intervals.")
-    min_judged: int = luigi.IntParameter(default=50, description="Fewest cars to judge by.")
+    test_share: float = ShareParameter(default=0.2, description="Share of the cars that judge the model.")
+    calibration_share: float = ShareParameter(default=0.12, description="Share of the cars that calibrate intervals.")
+    min_judged: int = CountParameter(default=50, description="Fewest cars to judge by.")
     consumes = {"Clean": ("listings.parquet",)}
 
     def requires(self) -> list[Any]:
@@ -203,14 +209,14 @@ class Split(DatedStage):
 class Train(DatedStage):
     """Fit the price model and calibrate its intervals."""
 
-    iterations: int = luigi.IntParameter(default=600, description="Boosting iterations.")
-    learning_rate: float = luigi.FloatParameter(default=0.1)
-    max_leaf_nodes: int = luigi.IntParameter(default=63)
-    min_samples_leaf: int = luigi.IntParameter(default=10)
-    level: float = luigi.FloatParameter(default=0.9, description="Share of prices that an interval is meant to hold.")
-    seed: int = luigi.IntParameter(default=0)
-    threads: int = luigi.IntParameter(default=1, significant=False, description="OpenMP threads of a fit.")
-    max_seconds: int = luigi.IntParameter(default=7200, significant=False, description="Seconds after which a fit is ended.")
+    iterations: int = CountParameter(default=600, description="Boosting iterations.")
+    learning_rate: float = ShareParameter(default=0.1)
+    max_leaf_nodes: int = CountParameter(default=63)
+    min_samples_leaf: int = CountParameter(default=10)
+    level: float = ShareParameter(default=0.9, description="Share of prices that an interval is meant to hold.")
+    seed: int = CountFromZeroParameter(default=0)
+    threads: int = CountParameter(default=1, significant=False, description="OpenMP threads of a fit.")
+    max_seconds: int = CountFromZeroParameter(default=7200, significant=False, description="Seconds after which a fit is ended.")
     libraries = LEARNING
     consumes = {"Split": ("train.parquet", "calibration.parquet")}
 

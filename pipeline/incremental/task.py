@@ -130,12 +130,13 @@ class IncrementalTask(ExplainingTask):
 
     def run(self) -> None:
         """Build and commit the result, unless it is there already (early cut-off)."""
-        fingerprint = digest_value(self.recipe())
+        recipe = self.recipe()
+        fingerprint = digest_value(recipe)
         place = self._place(fingerprint)
         with store.locked(self.workspace().locks / f"{self.results.name}-{place.name}.lock"):
             self._manifest = self._find(fingerprint)
             if self._manifest is None:
-                self._build_and_commit(fingerprint, place)
+                self._build_and_commit(recipe, place)
             else:
                 _log.info("%-9s reused %s", self.task_family, place)
         self.after_commit()
@@ -183,11 +184,10 @@ class IncrementalTask(ExplainingTask):
             dependencies=[manifest for manifest in manifests if manifest is not None],
         )
 
-    def _build_and_commit(self, fingerprint: str, place: Path) -> None:
+    def _build_and_commit(self, recipe: dict[str, Any], place: Path) -> None:
         store.sweep(place)
         if place.exists():
             _log.warning("%-9s %s is damaged; set aside as %s", self.task_family, place, store.set_aside(place).name)
-        recipe = self.recipe()
         started_at, clock = datetime.now(UTC), time.perf_counter()
         self.tell("building", 0)
         folder = store.new_folder(place)
@@ -195,7 +195,7 @@ class IncrementalTask(ExplainingTask):
             self.build(folder)
             manifest = Manifest(
                 task=self.task_family,
-                fingerprint=fingerprint,
+                fingerprint=digest_value(recipe),
                 recipe=recipe,
                 files=_records(folder),
                 run=run_id(),

@@ -83,7 +83,9 @@ class WaitingWorker(luigi.worker.Worker):
 
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
         """Keep messages for the user, and escape them for the visualiser, which shows them as HTML."""
-        explanation = json.loads(kwargs.get("expl") or "null")  # Luigi hands a failure over as JSON
+        explanation = kwargs.get("expl")
+        with contextlib.suppress(ValueError):  # Luigi hands failures over as JSON, one kind as plain text
+            explanation = json.loads(explanation or "null")
         if isinstance(explanation, str):
             if kwargs.get("status") == "FAILED" and explanation.startswith(USER_ERROR):
                 code, _, message = explanation.removeprefix(USER_ERROR).partition(": ")

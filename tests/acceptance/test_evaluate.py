@@ -170,6 +170,9 @@ def test_without_luigid_a_run_says_so_and_names_both_ways_out(project: Project) 
         (("--market", "../sample"), "There is no market"),
         (("--as-of", "yesterday"), "is not a date like"),
         (("--Train-iterashuns", "3"), "unrecognized arguments"),
+        (("--Train-min-samples-leaf", "0"), "--Train-min-samples-leaf '0' is not a whole number of at least 1"),
+        (("--Train-level", "90%"), "--Train-level '90%' is not a share"),
+        (("--Split-test-share", "1.2"), "is not a share above 0 and below 1"),
     ],
 )
 def test_a_slip_on_the_command_line_exits_2(project: Project, arguments: tuple[str, ...], says: str) -> None:

@@ -122,3 +122,36 @@ def test_rows_have_one_identity_exactly_when_they_are_equal(triples):
     known = [(row["make"], row["model"], row["color"]) for row in rows]
     for column in ("listing_id", "twin_id"):
         assert len(set(zip(known, accepted[column], strict=True))) == len(set(known)) == accepted[column].nunique()
+
+
+@few
+@given(st.data(), tables)
+def test_blanks_around_cells_change_nothing(data, rows):
+    blanks = st.sampled_from(("", " ", "\u00a0", "\t "))
+    # The advert's link is searched by a pattern of the market, which may well mean blanks.
+    padded = [
+        {name: cell if name == "link" else data.draw(blanks) + cell + data.draw(blanks) for name, cell in row.items()}
+        for row in rows
+    ]
+    plain, blank = ingest_all(rows), ingest_all(padded)
+    pd.testing.assert_frame_equal(plain.accepted, blank.accepted)
+    assert plain.account == blank.account
+
+
+@given(records, st.integers(-(10**9), 10**9) | st.sampled_from((99, 100, 50_000, 50_001)))
+def test_a_good_row_is_accepted_exactly_when_its_price_is_within_the_limits(row, price):
+    good = {**row, "make": "Audi", "model": "A4", "year": "2015", "km": "7500", "price": str(price)}
+    intake = ingest_all([good])
+    expected = [["price below 100"]] if price < 100 else [["price above 50,000"]] if price > 50_000 else []
+    assert [list(reasons) for reasons in intake.rejected["reasons"]] == expected
+    assert len(intake.accepted) == 1 - len(expected)
+
+
+@few
+@given(records, st.integers(100, 50_000), st.sampled_from(("/a_1.htm", "/about", "")))
+def test_another_price_is_the_same_listing_with_an_adverts_id_and_a_twin_without(row, price, link):
+    good = {**row, "make": "Audi", "model": "A4", "year": "2015", "km": "7500", "link": link}
+    other = price + 1 if price < 50_000 else price - 1
+    accepted = ingest_all([{**good, "price": str(price)}, {**good, "price": str(other)}]).accepted
+    assert accepted["listing_id"].nunique() == (1 if link == "/a_1.htm" else 2)
+    assert accepted["twin_id"].nunique() == 1

@@ -86,3 +86,24 @@ def test_where_dates_split_all_that_judges_appeared_later(listings, test_share, 
     learnt = pd.concat([parts.train, parts.calibration])["group_id"].map(appeared)
     assert learnt.max() == parts.account["trained_until"] < parts.test["group_id"].map(appeared).min()
     assert parts.test["group_id"].nunique() >= test_share * listings["group_id"].nunique()
+
+
+@few
+@given(listing_sets(((None,),)), shares, shares, st.tuples(*[st.integers(0, 40)] * 5).filter(any))
+def test_other_cars_of_any_night_do_not_move_an_undated_listing(listings, test_share, calibration_share, counts):
+    nights = [night for night, count in zip((*NIGHTS, None), counts, strict=True) for _ in range(count)]
+    rows = [(f"joining-{number}", f"joining-{number}", night) for number, night in enumerate(nights)]
+    joining = pd.DataFrame(rows, columns=list(listings.columns), dtype="str")
+    before = members(split(listings, test_share, calibration_share))
+    after = members(split(pd.concat([listings, joining], ignore_index=True), test_share, calibration_share))
+    assert all(names <= after[name] for name, names in before.items())
+
+
+@few
+@given(listing_sets(DATED), shares, shares)
+def test_no_more_nights_judge_than_the_share_asked_for_needs(listings, test_share, calibration_share):
+    parts = split(listings, test_share, calibration_share)
+    assume(parts.account["split"] == BY_FIRST_APPEARANCE)
+    appeared = listings.groupby("group_id")["first_seen_on"].min()
+    judging = appeared[appeared > parts.account["trained_until"]]
+    assert (judging > judging.min()).sum() < max(test_share * len(appeared), 10)

@@ -116,6 +116,14 @@ class TestAvito:
     def test_cars_of_the_full_schema_are_twins_of_those_in_the_other(self, full_schema, avito_intake):
         assert set(full_schema["utf8"].accepted["twin_id"]) <= set(avito_intake.accepted["twin_id"])
 
+    def test_each_advert_of_the_full_schema_joins_the_group_of_its_short_row(self, full_schema, avito_intake):
+        frames = [full_schema["latin1"].accepted, full_schema["utf8"].accepted, avito_intake.accepted]
+        listings, _ = fold_listings(frames, [""] * 3)
+        has_id = listings["listing_id"].str.startswith("advert_id:")
+        assert (len(listings), has_id.sum()) == (8_099 + 20, 20)
+        assert listings.loc[has_id, "group_id"].nunique() == 20
+        assert set(listings.loc[has_id, "group_id"]) <= set(listings.loc[~has_id, "group_id"])
+
     def test_constant_equipment_is_refused_as_a_feature_by_name(self, avito, full_schema):
         accepted = full_schema["utf8"].accepted
         refused = choose_features(accepted, avito.feature_columns()).refused
@@ -154,6 +162,12 @@ class TestUk:
         raw = pd.read_csv(uk_folder / "audi.csv")
         assert (raw["engineSize"] == 0).sum() > 0
         assert uk_intakes["audi"].accepted["engine_l"].isna().sum() == (raw["engineSize"] == 0).sum()
+
+    def test_no_engine_but_those_of_no_litres_is_missing(self, uk_folder, uk_intakes, uk_cars):
+        raw = pd.concat([pd.read_csv(uk_folder / f"{stem}.csv") for stem in uk_intakes])
+        assert (raw["engineSize"] == 0).sum() == 273
+        assert uk_cars["engine_l"].isna().sum() == 272  # the one of 1970 is rejected
+        assert (uk_cars["engine_l"] > 0).sum() == len(uk_cars) - 272
 
     def test_the_file_with_another_header_has_its_taxes(self, uk_folder, uk_intakes):
         raw = pd.read_csv(uk_folder / "hyundai.csv")

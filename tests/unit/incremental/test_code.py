@@ -225,6 +225,12 @@ def test_however_a_name_is_bound_what_it_stands_for_counts(shop, before, after, 
     assert shop.digest() != digest
 
 
+def test_a_new_module_that_nothing_reaches_does_not_change_the_digest(shop):
+    digest = shop.digest()
+    shop.write("stages/lonely", "LONELY = True\n")
+    assert shop.digest() == digest
+
+
 def test_a_method_called_on_super_counts_with_what_it_imports(shop):
     shop.edit("tasks", "    level = 1\n", "    level = 1\n\n    def terms(self):\n        return super().terms()\n")
     digest = shop.digest()

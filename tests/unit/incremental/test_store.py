@@ -6,7 +6,8 @@ import select
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from pipeline.incremental import store
+print("ready", flush=True)
 with store.locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
@@ -162,15 +164,32 @@ class TestReplaceText:
         assert list(tmp_path.iterdir()) == [path]
 
 
-@contextlib.contextmanager
-def another_process(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Start a process that takes the lock, says so, and holds it until it is written to."""
-    command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+class AnotherProcess(contextlib.AbstractContextManager["AnotherProcess"]):
+    """A process that says when it is about to take a lock, takes it, and holds it until it is told to release it."""
+
+    def __init__(self, path: Path) -> None:
+        command = [sys.executable, "-c", HOLD, str(path)]
+        # Without buffers, `select` sees all that was not read yet.
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        assert self.says() == "ready"
+
+    def says(self) -> str:
+        return self._process.stdout.readline().decode().strip()
+
+    def is_silent(self, seconds: float) -> bool:
+        return not select.select([self._process.stdout], [], [], seconds)[0]
+
+    def release(self) -> None:
+        self._process.stdin.write(b"\n")
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._process.stdin.close()
+        self._process.stdout.close()
 
 
 class TestLock:
@@ -191,25 +210,38 @@ class TestLock:
 
     def test_another_process_waits_for_it_and_then_has_it(self, tmp_path):
         path = tmp_path / "a.lock"
-        with another_process(path) as first:
-            assert first.stdout.readline() == "held\n"
-            with another_process(path) as second:
-                assert select.select([second.stdout], [], [], 1)[0] == [], "the second process did not wait"
-                first.stdin.write("\n")
-                first.stdin.flush()
-                assert first.stdout.readline() == "released\n"
-                assert second.stdout.readline() == "held\n"
+        with AnotherProcess(path) as first:
+            assert first.says() == "held"
+            with AnotherProcess(path) as second:
+                assert second.is_silent(0.5)
+                first.release()
+                assert first.says() == "released"
+                assert second.says() == "held"
                 assert path.exists()
 
     def test_it_is_free_again_when_its_holder_was_killed(self, tmp_path):
         path = tmp_path / "a.lock"
-        with another_process(path) as holder:
-            assert holder.stdout.readline() == "held\n"
+        with AnotherProcess(path) as holder:
+            assert holder.says() == "held"
             holder.kill()
-            holder.wait()
             with store.locked(path):
                 assert path.exists()
 
+    def test_of_many_that_want_it_one_has_it_at_a_time(self, tmp_path):
+        inside: list[int] = []
+
+        def enter(number: int) -> int:
+            with store.locked(tmp_path / "a.lock"):
+                inside.append(number)
+                time.sleep(0.002)
+                together = len(inside)
+                inside.remove(number)
+            return together
+
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(enter, range(50))) == {1}
+        assert list(tmp_path.iterdir()) == []
+
     def test_two_locks_do_not_wait_for_each_other(self, tmp_path):
-        with store.locked(tmp_path / "a.lock"), another_process(tmp_path / "b.lock") as other:
-            assert other.stdout.readline() == "held\n"
+        with store.locked(tmp_path / "a.lock"), AnotherProcess(tmp_path / "b.lock") as other:
+            assert other.says() == "held"

@@ -1,6 +1,7 @@
 """Model files: equal fits are equal bytes, and nothing is loaded that was not committed."""
 
 import io
+import os
 import pickle
 import subprocess
 import sys
@@ -60,13 +61,18 @@ def test_equal_fits_are_equal_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_equal_fits_in_two_processes_are_equal_bytes(tmp_path):
+def test_equal_fits_in_two_processes_with_one_thread_and_with_two_are_equal_bytes(tmp_path):
     save_model(fit(), tmp_path / "here")
     program = (
         "import sys, pathlib; from tests.unit.services.test_models import fit, save_model; "
         "save_model(fit(), pathlib.Path(sys.argv[1]))"
     )
-    subprocess.run([sys.executable, "-c", program, str(tmp_path / "there")], check=True, cwd=Path(__file__).parents[3])
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "there")],
+        check=True,
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+    )
     assert (tmp_path / "here").read_bytes() == (tmp_path / "there").read_bytes()
 
 
