@@ -21,7 +21,8 @@ def fold_listings(frames: Sequence[pd.DataFrame], nights: Sequence[str]) -> tupl
     grouped = rows.groupby("listing_id", sort=True)
     seen = grouped["seen_on"]
     listings = grouped.last().drop(columns=["row", "seen_on"])
-    listings["first_seen_on"] = seen.min().astype("str")
+    # What an undated delivery mentions too was first seen no one knows when, not on the first dated night.
+    listings["first_seen_on"] = seen.min().where(seen.count() == grouped.size()).astype("str")
     listings["last_seen_on"] = seen.max().astype("str")
     listings["nights_seen"] = seen.nunique()
     listings = listings.reset_index()

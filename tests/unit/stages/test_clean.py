@@ -116,3 +116,10 @@ class TestPrices:
         rows = ["a|t|900|2018-05-01", "a|t|800|2018-06-23", "a|t|700|2018-07-01"]
         _, prices = fold(("", "\n".join(["listing_id|twin_id|price|posted_on", *rows[::order]])))
         assert prices["price"].tolist() == [900, 800, 700]
+
+
+def test_a_listing_of_an_undated_delivery_too_has_no_first_date():
+    drawn = "listing_id | twin_id | price\na | t | 5"
+    listings, _ = fold(("", drawn), ("2024-02-01", drawn + "\nb | u | 6"))
+    assert listings["first_seen_on"].isna().tolist() == [True, False]
+    assert listings["last_seen_on"].tolist() == ["2024-02-01", "2024-02-01"]
