@@ -45,6 +45,7 @@ class CodeReader:
     _known: dict[str, Any] | None = None
     _used: dict[str, Any] = field(default_factory=dict)
     _dirty: bool = False
+    _sources: dict[Path, bytes] = field(default_factory=dict)
 
     def digest_class(self, cls: type) -> dict[str, str]:
         """Return {name: digest} of everything first-party that `cls.build` can reach.
@@ -133,7 +134,7 @@ class CodeReader:
         path = self._path(name)
         if path is None or name == self.root or self._is_skipped(name):
             return None
-        source = path.read_bytes()
+        source = self._source(path)
         key = f"{_PYTHON} module {name} {hashlib.sha256(source).hexdigest()}"
         known = self._load_memory()
         if key not in known:
@@ -178,12 +179,18 @@ class CodeReader:
     def _tree(self, name: str) -> ast.Module:
         if name not in self._trees:
             path = self._path(name) or Path(sys.modules[name].__file__ or "")
-            self._trees[name] = _parse(path.read_bytes(), path)
+            self._trees[name] = _parse(self._source(path), path)
         return self._trees[name]
 
     def _source_digest(self, cls: type) -> str:
         path = self._path(cls.__module__)
-        return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
+        return hashlib.sha256(self._source(path)).hexdigest() if path else ""
+
+    def _source(self, path: Path) -> bytes:
+        """Return a file's bytes as this reader first saw them: one look, or a digest could mix two states."""
+        if path not in self._sources:
+            self._sources[path] = path.read_bytes()
+        return self._sources[path]
 
     def _is_first_party(self, name: str) -> bool:
         return name.split(".", maxsplit=1)[0] == self.root and not self._is_skipped(name)

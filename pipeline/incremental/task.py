@@ -177,6 +177,7 @@ class IncrementalTask(ExplainingTask):
 
     def _recipe_now(self) -> dict[str, Any]:
         """Return the recipe with everything read from disk again, by no memory."""
+        _version.cache_clear()
         manifests = [Manifest.read(dependency.folder) for dependency in self.deps()]
         return self._recipe(
             code=self.workspace().digest_class_now(type(self)),

@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import sys
 import threading
-import time
 import warnings
 from types import TracebackType
 from typing import Any
@@ -26,6 +25,8 @@ import luigi.retcodes
 import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
 from luigi.setup_logging import InterfaceLogging
+
+from pipeline.incremental.workspace import run_id
 
 USER_ERROR = "user error "
 _COMMAND_LINE = "INCREMENTAL_COMMAND_LINE"
@@ -52,6 +53,7 @@ class WaitingWorker(luigi.worker.Worker):
         if CmdlineParser.get_instance() is not None:
             _refuse_silent_failures()
             os.environ[_COMMAND_LINE] = "luigi"
+        run_id()  # named here, so that children inherit it
         super().__init__(*args, **kwargs)
 
     def run(self) -> bool:
@@ -110,7 +112,7 @@ class TaskContext:
         """Set the child up; in the parent there is nothing to do."""
         if not self._is_child:
             return
-        threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=_end_with_parent, daemon=True).start()
         if os.environ.get(_COMMAND_LINE) and CmdlineParser.get_instance() is None:
             self._stack.enter_context(CmdlineParser.global_instance(sys.argv[1:]))
             InterfaceLogging.setup(luigi.interface.core())
@@ -129,12 +131,14 @@ def install() -> None:
 
 def _refuse_silent_failures() -> None:
     """End where Luigi would call a failure a success, as it does in a folder without our settings."""
-    if not luigi.retcodes.retcode().task_failed:
+    codes = luigi.retcodes.retcode()
+    if not all((codes.task_failed, codes.missing_data, codes.not_run, codes.scheduling_error, codes.already_running)):
         sys.stderr.write("luigi.cfg is not here, or its [retcode] is: a failed run would exit 0. Run from the project's root.\n")
         raise SystemExit(2)
 
 
-def _end_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()  # returns at once when it is gone already
+        os._exit(1)

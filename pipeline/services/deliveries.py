@@ -47,8 +47,8 @@ def stem_of(name: str) -> str:
 
 
 def night_of(file_name: str) -> str:
-    """Return the first valid ISO date in a file's name, or ""."""
-    for text in _ISO_DATE.findall(file_name):
+    """Return the first valid ISO date in a file's name, its folders left out, or ""."""
+    for text in _ISO_DATE.findall(file_name.rpartition("/")[2]):
         try:
             return date.fromisoformat(text).isoformat()
         except ValueError:

@@ -31,7 +31,7 @@ def judge_model(model: PriceModel, learnt: pd.DataFrame, test: pd.DataFrame, fac
     `facts` (market, currency, split and counts) go into the metrics as they are.
     """
     estimates = model.estimate(test)
-    judged = test[["listing_id", "make", "model", "year", "price"]].join(estimates)
+    judged = test[["listing_id", "make", "model", "year", "price"]].assign(age_years=age_years(learnt, test)).join(estimates)
     prices = test["price"].to_numpy()
     metrics = {
         **facts,
@@ -43,6 +43,12 @@ def judge_model(model: PriceModel, learnt: pd.DataFrame, test: pd.DataFrame, fac
         "features_refused": model.choice.refused,
     }
     return Judgement(metrics, measure_segments(judged), judged)
+
+
+def age_years(learnt: pd.DataFrame, test: pd.DataFrame) -> pd.Series:
+    """Return each judged car's age, at least 0: up to the year it was last seen in, else the newest year learnt from."""
+    seen = pd.to_numeric(test["last_seen_on"].str[:4])
+    return (seen.fillna(learnt["year"].max()) - test["year"]).clip(lower=0)
 
 
 def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+# Lower bounds in years, each band up to the next.
+AGE_BANDS = {0: "0–2 years", 3: "3–5 years", 6: "6–9 years", 10: "10–14 years", 15: "15 years or more"}
+
 
 def measure_errors(prices: np.ndarray, estimates: np.ndarray) -> dict[str, float]:
     """Return mae and rmse (money), mape and median_ape (0–1), r2, and within_10_share (0–1); r2 is on money."""
@@ -32,13 +35,13 @@ def measure_intervals(prices: np.ndarray, low: np.ndarray, high: np.ndarray, est
 def measure_segments(judged: pd.DataFrame, min_cars: int = 1) -> pd.DataFrame:
     """Return errors and coverage by make, age and price band.
 
-    `judged` has make, year, price, estimate, low and high. Columns: segment_kind, segment, n, mae, median_ape,
+    `judged` has make, age_years, price, estimate, low and high. Columns: segment_kind, segment, n, mae, median_ape,
     bias_share (median of estimate / price − 1), interval_coverage. Bands of price are fifths of the judged prices,
-    bands of year are half-open fives of years.
+    bands of age are `AGE_BANDS`.
     """
     kinds = {
         "make": judged["make"].astype("str"),
-        "year": (judged["year"] // 5 * 5).astype("int64").map(lambda year: f"{year}–{year + 4}"),
+        "age": pd.cut(judged["age_years"], [*AGE_BANDS, np.inf], right=False, labels=list(AGE_BANDS.values())),
         "price": _price_bands(judged["price"]),
     }
     rows = [

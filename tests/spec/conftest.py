@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 
 import luigi
@@ -74,6 +75,7 @@ class Project:
     def forget(self) -> None:
         """Forget what a process remembers."""
         Register.clear_instance_cache()
+        incremental_task._version.cache_clear()
         workspace = Workspace("pipeline", self.source, Path("data"), skipped=("pipeline.incremental",))
         self._monkeypatch.setattr(paths, "workspace", lambda: workspace)
 
@@ -166,6 +168,6 @@ def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def versions(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Library versions to pretend."""
     pretended: dict[str, str] = {}
-    real = incremental_task._version
-    monkeypatch.setattr(incremental_task, "_version", lambda name: pretended.get(name) or real(name))
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: pretended.get(name) or real(name))
     return pretended

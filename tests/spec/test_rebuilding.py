@@ -294,6 +294,24 @@ def test_code_edited_while_a_stage_runs_commits_nothing(project: Project, monkey
     assert project.run() == ["Clean"]
 
 
+def test_the_graphs_own_code_edited_while_an_earlier_stage_runs_commits_nothing_of_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = tasks.Clean.build
+
+    def build_while_someone_edits(task: tasks.Clean, folder: Path) -> None:
+        build(task, folder)
+        project.edit_code("tasks.py", "facts = {", 'facts = {"edited": 42, ')
+
+    change_price_in("train")(project)
+    monkeypatch.setattr(tasks.Clean, "build", build_while_someone_edits)
+    assert not project.try_run()
+    assert "Evaluate" not in [manifest["task"] for manifest in project.committed_by(project.last_run)]
+
+    monkeypatch.setattr(tasks.Clean, "build", build)
+    assert "Evaluate" in project.run()
+
+
 def test_a_delivery_edited_while_it_is_read_commits_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     build = tasks.Ingest.build
 

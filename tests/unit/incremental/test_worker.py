@@ -94,8 +94,10 @@ class TestTheEnd:
     def test_a_program_that_builds_is_not_ended(self, failed):
         assert failed.run() is False
 
-    def test_where_failures_would_exit_0_nothing_starts(self, monkeypatch, capsys):
-        monkeypatch.setattr(luigi.retcodes, "retcode", lambda: SimpleNamespace(task_failed=0))
+    @pytest.mark.parametrize("name", ["task_failed", "missing_data", "not_run", "scheduling_error", "already_running"])
+    def test_where_failures_would_exit_0_nothing_starts(self, monkeypatch, capsys, name):
+        codes = dict.fromkeys(["task_failed", "missing_data", "not_run", "scheduling_error", "already_running"], 9)
+        monkeypatch.setattr(luigi.retcodes, "retcode", lambda: SimpleNamespace(**{**codes, name: 0}))
         with pytest.raises(SystemExit) as ended:
             worker._refuse_silent_failures()
         assert ended.value.code == 2
@@ -141,8 +143,8 @@ def test_in_the_parent_the_context_of_a_task_does_nothing(monkeypatch):
 
 def test_a_child_ends_when_its_parent_is_gone(monkeypatch):
     ended = []
-    monkeypatch.setattr(worker.os, "getppid", iter([5, 5, 1]).__next__)
-    monkeypatch.setattr(worker.time, "sleep", lambda seconds: None)
+    parent = SimpleNamespace(join=lambda: ended.append("waited"))
+    monkeypatch.setattr(worker.multiprocessing, "parent_process", lambda: parent)
     monkeypatch.setattr(worker.os, "_exit", ended.append)
-    worker._end_with_parent(5)
-    assert ended == [1]
+    worker._end_with_parent()
+    assert ended == ["waited", 1]

@@ -88,3 +88,8 @@ def test_a_link_counts_as_what_it_leads_to(tmp_path):
 
 def test_a_folder_that_does_not_exist_holds_no_deliveries(tmp_path):
     assert names(tmp_path / "nowhere") == []
+
+
+def test_a_folders_date_is_no_night():
+    assert night_of("2025-02-01/cars.csv") == ""
+    assert night_of("2025-02-01/2025-02-03.csv") == "2025-02-03"

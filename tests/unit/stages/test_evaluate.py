@@ -80,6 +80,7 @@ def make_cars(count: int, seed: int) -> pd.DataFrame:
             "model": pd.Series([f"model {number % 3}" for number in range(count)], dtype="str"),
             "year": years.astype("float64"),
             "price": 1000 * (makes + 1) * 1.1 ** (years - 2000),
+            "last_seen_on": pd.Series([None, "2019-05-01"] * (count // 2) + [None] * (count % 2), dtype="str"),
         }
     )
 
@@ -135,7 +136,7 @@ def test_the_metrics_name_the_features_used_and_refused(judgement):
 
 
 def test_the_segments_are_of_the_judged_listings(judgement):
-    assert judgement.segments.groupby("segment_kind")["n"].sum().to_dict() == {"make": 100, "price": 100, "year": 100}
+    assert judgement.segments.groupby("segment_kind")["n"].sum().to_dict() == {"make": 100, "price": 100, "age": 100}
 
 
 def test_metrics_are_told_in_the_markets_currency(judgement):

@@ -53,18 +53,18 @@ def test_the_width_of_intervals_is_the_median_share_of_the_estimate():
 
 
 def judged(prices: list[float], **more: object) -> pd.DataFrame:
-    frame = pd.DataFrame({"make": "Audi", "year": 2012.0, "price": prices, "estimate": 100.0, "low": 90.0, "high": 110.0})
+    frame = pd.DataFrame({"make": "Audi", "age_years": 7.0, "price": prices, "estimate": 100.0, "low": 90.0, "high": 110.0})
     return frame.assign(**more)
 
 
-def test_segments_are_measured_by_make_year_and_price():
-    segments = measure_segments(judged([100, 120, 80, 105], make=["Audi", "Audi", "VW", "VW"], year=[2009, 2010, 2014, 2015]))
+def test_segments_are_measured_by_make_age_and_price():
+    segments = measure_segments(judged([100, 120, 80, 105], make=["Audi", "Audi", "VW", "VW"], age_years=[2, 3, 5, 40]))
     makes = segments[segments["segment_kind"] == "make"].set_index("segment")
     assert makes["n"].to_dict() == {"Audi": 2, "VW": 2}
     assert makes["mae"].to_dict() == {"Audi": pytest.approx(10), "VW": pytest.approx(12.5)}
     assert makes["interval_coverage"].to_dict() == {"Audi": 0.5, "VW": 0.5}
-    years = segments[segments["segment_kind"] == "year"]
-    assert years[["segment", "n"]].to_numpy().tolist() == [["2005–2009", 1], ["2010–2014", 2], ["2015–2019", 1]]
+    ages = segments[segments["segment_kind"] == "age"]
+    assert ages[["segment", "n"]].to_numpy().tolist() == [["0–2 years", 1], ["3–5 years", 2], ["15 years or more", 1]]
 
 
 def test_a_bias_is_negative_where_estimates_are_too_low():
@@ -84,14 +84,14 @@ def test_every_listing_is_in_one_segment_of_each_kind(prices):
     segments = measure_segments(judged(prices))
     assert segments.groupby("segment_kind")["n"].sum().to_dict() == {
         "make": len(prices),
-        "year": len(prices),
+        "age": len(prices),
         "price": len(prices),
     }
 
 
 def test_equal_prices_have_no_bands():
     segments = measure_segments(judged([500.0] * 10))
-    assert set(segments["segment_kind"]) == {"make", "year"}
+    assert set(segments["segment_kind"]) == {"make", "age"}
 
 
 def test_small_segments_can_be_left_out():
