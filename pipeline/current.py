@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import date
 
 from pipeline import paths
 from pipeline.incremental import store
@@ -36,17 +37,20 @@ def points_to(market: str, as_of: str, stages: Mapping[str, str]) -> bool:
     return current is not None and current.as_of == as_of and stages.items() <= current.stages.items()
 
 
-def move_current(market: str, as_of: str, stages: Mapping[str, str]) -> None:
-    """Point to these results, leaving what other stages are pointed to as it is."""
+def move_current(market: str, night: str, stages: Mapping[str, str], as_of: date | None) -> bool:
+    """Point to these results, leaving what other stages are pointed to as it is; False where that would be a step back."""
     path = paths.current(market)
     with store.locked(paths.workspace().locks / f"current-{market}.lock"):
+        if is_past(market, as_of):
+            return False
         before = read_current(market)
         kept = before.stages if before else {}
-        now = Current(market, as_of, run_id(), {**kept, **stages})
+        now = Current(market, night, run_id(), {**kept, **stages})
         store.replace_text(path, json.dumps(asdict(now), indent=1, sort_keys=True) + "\n")
+    return True
 
 
-def is_past(market: str, as_of: str) -> bool:
+def is_past(market: str, as_of: date | None) -> bool:
     """Say whether a run as of that night lies before what is current: such a run never drags the present back."""
-    current = read_current(market)
-    return current is not None and bool(current.as_of) and as_of < current.as_of
+    current = read_current(market) if as_of else None
+    return current is not None and bool(current.as_of) and str(as_of) < current.as_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import TextIO
 
 from pipeline.errors import UserError
@@ -55,7 +56,6 @@ def _explain(error: BaseException) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if type(error).__name__ == "RPCError":  # not imported: luigi.rpc costs what a run with nothing to do should not pay
-        from luigi.interface import core
-
-        return NO_LUIGID.format(where=f"{core().scheduler_host}:{core().scheduler_port}")
+        where = re.search(r"https?://[^/'\s]+", str(error))
+        return NO_LUIGID.format(where=where.group() if where else "the address in luigi.cfg")
     return None

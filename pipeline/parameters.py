@@ -8,12 +8,9 @@ from typing import Any, NoReturn
 
 import luigi
 
-from pipeline import market, paths
+from pipeline import paths
 from pipeline.errors import MarketInvalid, MarketUnknown, UsageWrong, UserError
-
-
-class UsageExit(SystemExit):
-    """Ends a command with exit code 2, as argparse does for a wrong option."""
+from pipeline.market_files import load_market
 
 
 class MarketParameter(luigi.Parameter[str]):
@@ -22,7 +19,7 @@ class MarketParameter(luigi.Parameter[str]):
     def parse(self, text: str) -> str:
         """Return the name; exits with code 2 and the reason when there is no such market."""
         try:
-            market.load_market(text, tuple(paths.market_folders()))
+            load_market(text, tuple(paths.market_folders()))
         except (MarketUnknown, MarketInvalid) as error:
             _refuse(error)
         return text
@@ -34,9 +31,12 @@ class AsOfParameter(luigi.Parameter[date | None]):
     def parse(self, text: str) -> date | None:
         """Read an ISO date; exits with code 2 when it is none."""
         try:
-            return date.fromisoformat(text) if text else None
+            night = date.fromisoformat(text) if text else None
         except ValueError:
             _refuse(UsageWrong(f"--as-of {text!r} is not a date like 2024-02-29."))
+        if night and night > date.today():  # noqa: DTZ011  # a night is one of this machine's
+            _refuse(UsageWrong(f"--as-of {text} has not come yet: leave it out to mean the present."))
+        return night
 
     def serialize(self, value: Any) -> str:
         """Write the date in ISO form, or nothing."""
@@ -92,4 +92,4 @@ class ShareParameter(_Labelled, luigi.FloatParameter):
 def _refuse(error: UserError) -> NoReturn:
     # Luigi reads parameters before it sets logging up, so the message goes where its usage errors go.
     sys.stderr.write(f"{error}\n")
-    raise UsageExit(2)
+    raise SystemExit(2)  # as argparse does

@@ -18,9 +18,11 @@ import msgspec
 
 from pipeline import current, paths
 from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
+from pipeline.incremental.digests import UNREADABLE
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
-from pipeline.market import Demands, Market, load_market
+from pipeline.market import Demands, Market
+from pipeline.market_files import load_market
 from pipeline.parameters import (
     AsOfParameter,
     CountFromZeroParameter,
@@ -28,7 +30,7 @@ from pipeline.parameters import (
     MarketParameter,
     ShareParameter,
 )
-from pipeline.services.deliveries import Delivery, list_deliveries, night_of, stem_of
+from pipeline.services.deliveries import Delivery, list_deliveries, night_of, path_of, stem_of
 
 TABLES = ("numpy", "pandas", "pyarrow")
 _log = logging.getLogger("pipeline")
@@ -58,7 +60,7 @@ class Ingest(Stage):
 
     def files(self) -> dict[str, Path]:
         """Read the delivery."""
-        return {"delivery": paths.deliveries(self.market) / self.delivery}
+        return {"delivery": path_of(paths.deliveries(self.market), self.delivery)}
 
     def settings(self) -> Any:
         """Depend on what the market says about rows, and on what the file's name says."""
@@ -74,7 +76,7 @@ class Ingest(Stage):
         terms = msgspec.convert(settings["market"], Market)
         (path,) = self.files().values()
         try:
-            table = tables.read_table(path.read_bytes(), terms.files, ingest.required_headers(terms))
+            table = tables.read_table(tables.read_bytes(path), terms.files, ingest.required_headers(terms))
             intake = ingest.ingest_rows(table.rows, table.unreadable, terms, settings["named"])
         except DeliveryUnreadable as error:
             intake = ingest.empty_intake(terms, str(error))
@@ -131,8 +133,9 @@ class Check(DatedStage):
         terms = self.terms()
         distinct: dict[tuple[str, str], Delivery] = {}
         for delivery in list_deliveries(paths.deliveries(self.market), terms.files, self.as_of):
-            content = (self.workspace().files.digest(delivery.path), str(terms.values_from_name(delivery.stem)))
-            distinct.setdefault(content, delivery)
+            digest = self.workspace().files.digest(delivery.path)
+            content = digest if digest != UNREADABLE else delivery.name
+            distinct.setdefault((content, str(terms.values_from_name(delivery.stem))), delivery)
         ingested = [Ingest(market=self.market, delivery=delivery.name) for delivery in distinct.values()]
         return ingested or [NoDelivery(market=self.market)]
 
@@ -295,15 +298,14 @@ class Evaluate(DatedStage):
 
     def complete(self) -> bool:
         """Say whether the result is there and current: going back to an earlier result must move the pointer back."""
-        return super().complete() and (self._is_past() or current.points_to(self.market, self._night(), self._stages()))
+        if not super().complete():
+            return False
+        return current.is_past(self.market, self.as_of) or current.points_to(self.market, self._night(), self._stages())
 
     def after_commit(self) -> None:
         """Make the result current, unless it is meant as of a night before what is."""
-        if not self._is_past():
-            current.move_current(self.market, self._night(), self._stages())
-
-    def _is_past(self) -> bool:
-        return self.as_of is not None and current.is_past(self.market, self.as_of.isoformat())
+        if not current.move_current(self.market, self._night(), self._stages(), self.as_of):
+            _log.info("Evaluate  current stays where it is: it is meant as of a later night than %s", self.as_of)
 
     def _night(self) -> str:
         """Return the night that is asked for, else that of the newest delivery."""

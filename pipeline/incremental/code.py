@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.incremental.digests import Memory
+
+_LAYER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]  # another way to look finds other digests
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # ast.dump spells a tree differently from version to version
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
+# What these members of a task return is in its recipe by value, so that their code need not be.
+_BY_VALUE = frozenset({"settings", "files", "requires"})
 
 
 @dataclass(frozen=True)
@@ -32,17 +36,16 @@ class Module:
 class CodeReader:
     """Reads the modules below one root package, each once; a new reader sees the files as they are now.
 
-    `skipped` names packages that stand for themselves by a version written by hand. `memory` is a JSON file of
+    `skipped` names packages that stand for themselves by a version written by hand. `memory` holds
     digests by content, which saves parsing what was parsed before.
     """
 
     root: str
     folder: Path
     skipped: tuple[str, ...] = ()
-    memory: Path | None = None
+    memory: Memory = field(default_factory=lambda: Memory(None))
     _modules: dict[str, Module | None] = field(default_factory=dict)
     _trees: dict[str, ast.Module] = field(default_factory=dict)
-    _known: dict[str, Any] | None = None
     _used: dict[str, Any] = field(default_factory=dict)
     _dirty: bool = False
     _sources: dict[Path, bytes] = field(default_factory=dict)
@@ -50,20 +53,13 @@ class CodeReader:
     def digest_class(self, cls: type) -> dict[str, str]:
         """Return {name: digest} of everything first-party that `cls.build` can reach.
 
-        The class itself and its first-party bases count whole; modules count when `build`, or a method or attribute
-        that it takes from `self` or `super()`, uses them. Other task classes do not count: their outputs do. Nor does
-        what a class attribute calls: Luigi's parameters are such, and their values are in the recipe.
+        The class itself and its first-party bases count whole, but for Luigi's parameters and the members that say what
+        the recipe holds by value; modules count when `build`, or a method or attribute that it takes from `self` or
+        `super()`, uses them. Other task classes do not count: their outputs do.
         """
         classes = [base for base in cls.__mro__ if self._is_first_party(base.__module__)]
-        key = f"{_PYTHON} class " + " ".join(
-            f"{base.__module__}.{base.__qualname__}={self._source_digest(base)}" for base in classes
-        )
-        known = self._load_memory()
-        if key not in known:
-            digests, modules = self._walk_class(classes)
-            known[key] = [digests, sorted(modules)]
-            self._dirty = True
-        digests, modules = self._used[key] = known[key]
+        sources = " ".join(f"{base.__module__}.{base.__qualname__}={self._source_digest(base)}" for base in classes)
+        digests, modules = self._remember(f"class {sources}", lambda: self._walk_class(classes))
         return {**digests, **self.digest_modules(modules)}
 
     def digest_modules(self, names: Iterable[str]) -> dict[str, str]:
@@ -80,21 +76,30 @@ class CodeReader:
 
     def save(self) -> None:
         """Write the memory, by rename, keeping only what this reader looked up."""
-        if self.memory is None or not self._dirty:
-            return
-        self.memory.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.memory.with_name(f".{self.memory.name}.{os.getpid()}")
-        draft.write_text(json.dumps(self._used, sort_keys=True))
-        draft.replace(self.memory)
-        self._dirty = False
+        if self._dirty:
+            self.memory.save(self._used)
+            self._dirty = False
 
-    def _walk_class(self, classes: list[type]) -> tuple[dict[str, str], set[str]]:
+    def _remember(self, key: str, look: Callable[[], tuple[Any, list[str]]]) -> tuple[Any, list[str]]:
+        """Return what was found under this key before, by this Python and this layer, or look now."""
+        key = f"{_PYTHON} {_LAYER} {' '.join(self.skipped)} {key}"
+        found = self._used.get(key) or self.memory.entries.get(key)
+        if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], dict | str) and isinstance(found[1], list)):
+            found = list(look())
+            self._dirty = True
+        self._used[key] = found
+        return found[0], found[1]
+
+    def _walk_class(self, classes: list[type]) -> tuple[dict[str, str], list[str]]:
         members: dict[str, list[tuple[ast.stmt, str]]] = {}
         digests: dict[str, str] = {}
         for base in classes:
             node = _find_class(self._tree(base.__module__), base.__name__)
-            digests[f"{base.__module__}.{base.__qualname__}"] = digest_tree(node)
-            for item in node.body:
+            counted = [item for item in node.body if not _is_parameter(item) and _BY_VALUE.isdisjoint(_member_names(item))]
+            digests[f"{base.__module__}.{base.__qualname__}"] = digest_tree(
+                ast.Module([*node.bases, *node.keywords, *node.decorator_list, *counted], [])  # type: ignore[list-item]
+            )
+            for item in counted:
                 for name in _member_names(item):
                     members.setdefault(name, []).append((item, base.__module__))
         modules: set[str] = set()
@@ -103,12 +108,12 @@ class CodeReader:
                 reached, definitions = self._reached_by(item, home)
                 modules |= reached
                 digests |= definitions
-        return digests, modules
+        return digests, sorted(modules)
 
     def _reached_by(self, node: ast.AST, home: str) -> tuple[set[str], dict[str, str]]:
         """Follow a node's names through the bindings of its module: imports to modules, definitions to their names."""
         bindings = _bindings(self._tree(home))
-        modules = self._imported(ast.walk(node), home)
+        modules = self._imported([*ast.walk(node), *_star_imports(self._tree(home))], home)
         definitions: dict[str, list[str]] = {}
         waiting = sorted(_names(node))
         while waiting:
@@ -135,13 +140,12 @@ class CodeReader:
         if path is None or name == self.root or self._is_skipped(name):
             return None
         source = self._source(path)
-        key = f"{_PYTHON} module {name} {hashlib.sha256(source).hexdigest()}"
-        known = self._load_memory()
-        if key not in known:
+
+        def look() -> tuple[str, list[str]]:
             tree = _parse(source, path)
-            known[key] = [digest_tree(tree), sorted(self._imported(ast.walk(tree), name))]
-            self._dirty = True
-        digest, imports = self._used[key] = known[key]
+            return digest_tree(tree), sorted(self._imported(ast.walk(tree), name))
+
+        digest, imports = self._remember(f"module {name} {hashlib.sha256(source).hexdigest()}", look)
         return Module(digest, tuple(imports))
 
     def _imported(self, nodes: Iterable[ast.AST], home: str) -> set[str]:
@@ -198,16 +202,6 @@ class CodeReader:
     def _is_skipped(self, name: str) -> bool:
         return any(name == skipped or name.startswith(f"{skipped}.") for skipped in self.skipped)
 
-    def _load_memory(self) -> dict[str, Any]:
-        if self._known is None:
-            try:
-                self._known = json.loads(self.memory.read_bytes()) if self.memory else {}
-            except (OSError, ValueError):
-                self._known = {}
-            if not isinstance(self._known, dict):
-                self._known = {}
-        return self._known
-
 
 def digest_tree(tree: ast.AST) -> str:
     """Return the sha256 of a syntax tree without docstrings; comments and layout are not in the tree at all."""
@@ -250,9 +244,13 @@ def _member_names(node: ast.stmt) -> list[str]:
     """Name the members of a class that one statement of its body gives it."""
     if isinstance(node, _Function):
         return [node.name]
-    if isinstance(node, ast.Assign | ast.AnnAssign) and not isinstance(node.value, ast.Call):
-        return sorted(_stored_names(node))
-    return []
+    return sorted(_stored_names(node)) if isinstance(node, ast.Assign | ast.AnnAssign) else []
+
+
+def _is_parameter(node: ast.stmt) -> bool:
+    """Say whether a statement declares one of Luigi's parameters: its value is in the recipe, its help text no one's business."""
+    value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
+    return isinstance(value, ast.Call) and ast.unparse(value.func).endswith("Parameter")
 
 
 def _reached_members(members: dict[str, list[tuple[ast.stmt, str]]], start: str) -> set[str]:
@@ -292,6 +290,8 @@ def _bound_names(node: ast.stmt) -> set[str]:
         return {alias.asname or alias.name.split(".")[0] for alias in node.names}
     if isinstance(node, ast.ClassDef | _Function):
         return {node.name}
+    if isinstance(node, ast.Expr):  # TABLE.update(...) changes what TABLE stands for
+        return _changed_names(node)
     inner = [child for child in ast.walk(node) if isinstance(child, ast.Import | ast.ImportFrom | ast.ClassDef | _Function)]
     return _stored_names(node).union(*map(_bound_names, inner))
 
@@ -306,6 +306,22 @@ def _stored_names(node: ast.AST) -> set[str]:
                 target = target.value
             found |= {target.id} if isinstance(target, ast.Name) else set()
     return found
+
+
+def _changed_names(node: ast.Expr) -> set[str]:
+    """Name what a statement calls a method of."""
+    return {
+        name.id
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+        for name in ast.walk(call.func.value)
+        if isinstance(name, ast.Name)
+    }
+
+
+def _star_imports(tree: ast.Module) -> list[ast.ImportFrom]:
+    """Return the statements whose names nobody can tell apart: all that they import counts."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
 
 
 def _names(node: ast.AST) -> set[str]:

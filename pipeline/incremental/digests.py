@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 RACY_NS = 2_000_000_000  # a file this young may change again within the same mtime tick (git's racy-clean rule)
+UNREADABLE = "unreadable"  # stands for the digest of a file that is there and may not be read
 
 
 def canonical_json(value: Any) -> str:
@@ -28,6 +29,42 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digest_readable(path: Path) -> str:
+    """Return the sha256 of a file's bytes, or UNREADABLE where permission is lacking: what to make of that, `build` decides."""
+    try:
+        return digest_file(path)
+    except PermissionError:
+        return UNREADABLE
+
+
+class Memory:
+    """A JSON object in a file that only saves work: lost, unreadable or not an object, it is empty."""
+
+    def __init__(self, place: Path | None) -> None:
+        """Keep the object in the file `place`, or in this process alone."""
+        self._place = place
+        self._entries: dict[str, Any] | None = None
+
+    @property
+    def entries(self) -> dict[str, Any]:
+        """The object, read once."""
+        if self._entries is None:
+            try:
+                found = json.loads(self._place.read_bytes()) if self._place else {}
+            except (OSError, ValueError):
+                found = {}
+            self._entries = found if isinstance(found, dict) else {}
+        return self._entries
+
+    def save(self, entries: dict[str, Any]) -> None:
+        """Write an object by rename; a second process may overwrite it, which only costs work."""
+        if self._place is not None:
+            self._place.parent.mkdir(parents=True, exist_ok=True)
+            draft = self._place.with_name(f".{self._place.name}.{os.getpid()}")
+            draft.write_text(json.dumps(entries, sort_keys=True))
+            draft.replace(self._place)
+
+
 class DigestMemory:
     """Remembers sha256 by (size, mtime, ctime, inode), so that an unchanged file is never read twice.
 
@@ -37,42 +74,27 @@ class DigestMemory:
 
     def __init__(self, place: Path) -> None:
         """Keep the memory in the JSON file `place`."""
-        self._place = place
-        self._known: dict[str, list[Any]] | None = None
+        self._memory = Memory(place)
         self._dirty = False
 
     def digest(self, path: Path) -> str:
-        """Return the sha256 of `path`; raises FileNotFoundError when it is gone."""
-        known = self._load()
+        """Return the sha256 of `path`, or UNREADABLE; raises FileNotFoundError when it is gone."""
+        known = self._memory.entries
         stat = path.stat()
         identity = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         key = os.fspath(path.absolute())
         entry = known.get(key)
-        if entry is not None and entry[:4] == identity:
-            return str(entry[4])
+        if isinstance(entry, list) and len(entry) == len(identity) + 1 and entry[:-1] == identity:
+            return str(entry[-1])
         hashed_at_ns = time.time_ns()
-        digest = digest_file(path)
-        if hashed_at_ns - max(stat.st_mtime_ns, stat.st_ctime_ns) >= RACY_NS:
+        digest = digest_readable(path)
+        if hashed_at_ns - max(stat.st_mtime_ns, stat.st_ctime_ns) >= RACY_NS and digest != UNREADABLE:
             known[key] = [*identity, digest]
             self._dirty = True
         return digest
 
     def save(self) -> None:
-        """Write what was learnt, by rename; a second process may overwrite it, which only costs hashing again."""
-        if not self._dirty or self._known is None:
-            return
-        self._place.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._place.with_name(f".{self._place.name}.{os.getpid()}")
-        draft.write_text(json.dumps(self._known, sort_keys=True))
-        draft.replace(self._place)
-        self._dirty = False
-
-    def _load(self) -> dict[str, list[Any]]:
-        if self._known is None:
-            try:
-                self._known = json.loads(self._place.read_bytes())
-            except (OSError, ValueError):
-                self._known = {}
-            if not isinstance(self._known, dict):
-                self._known = {}
-        return self._known
+        """Write what was learnt."""
+        if self._dirty:
+            self._memory.save(self._memory.entries)
+            self._dirty = False

@@ -11,5 +11,11 @@ class InputChanged(UserError):
     """An input or the code changed while a task ran, so that its result would have no true fingerprint."""
 
 
+class CodeInvalid(UserError):
+    """A module that a task reaches is no valid Python, so that its code has no digest."""
+
+    exit_code = 35
+
+
 class ResultDamaged(UserError):
     """A committed result was altered or lost after its manifest was written."""

@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _BUILDING = ".building-"
@@ -16,9 +16,9 @@ _DAMAGED = ".damaged-"
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an advisory lock, waiting for whoever has it; the file is gone again when nobody holds it."""
-    handle = _acquire(path)
+def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold an advisory lock, waiting for whoever has it (`on_wait` is called first); the file is gone when nobody holds it."""
+    handle = _acquire(path, on_wait)
     try:
         yield
     finally:
@@ -86,11 +86,15 @@ def replace_text(path: Path, text: str) -> None:
     _sync(path.parent)
 
 
-def _acquire(path: Path) -> int:
+def _acquire(path: Path, on_wait: Callable[[], None]) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            on_wait()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         # The holder before us may have unlinked the file: a lock on a file without a name protects nothing.
         with contextlib.suppress(FileNotFoundError):
             if os.fstat(handle).st_ino == path.stat().st_ino:

@@ -16,8 +16,8 @@ import luigi
 from luigi.task import flatten
 
 from pipeline.incremental import store
-from pipeline.incremental.digests import digest_file, digest_value
-from pipeline.incremental.errors import InputChanged, UserError
+from pipeline.incremental.digests import digest_file, digest_readable, digest_value
+from pipeline.incremental.errors import CodeInvalid, InputChanged, UserError
 from pipeline.incremental.manifest import FileRecord, Manifest
 from pipeline.incremental.worker import USER_ERROR
 from pipeline.incremental.workspace import Workspace, run_id
@@ -46,6 +46,17 @@ class ResultTarget(luigi.Target):
 
 class ExplainingTask(luigi.Task):
     """A task whose failure shows as its message alone where it is the user's to mend."""
+
+    user_error: UserError | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Give the task a name of its own in each run.
+
+        Luigi's name for a task knows its own parameters, not those of the tasks before it: two runs that mean different
+        things by one name would wait for each other, and be told of each other's failures.
+        """
+        super().__init__(*args, **kwargs)
+        self.task_id = f"{self.task_id}_{run_id()}"
 
     def on_failure(self, exception: BaseException) -> str:
         """Say what the scheduler shows and the worker ends with."""
@@ -124,8 +135,12 @@ class IncrementalTask(ExplainingTask):
 
     def is_committed(self) -> bool:
         """Say the same without asking for what `complete` of a subclass adds. A True is remembered, a False never."""
-        if self._manifest is None and all(dependency.complete() for dependency in self.deps()):
-            self._manifest = self._find(digest_value(self.recipe()))
+        try:
+            if self._manifest is None and all(dependency.complete() for dependency in self.deps()):
+                self._manifest = self._find(digest_value(self.recipe()))
+        except UserError as error:
+            self.user_error = error  # Luigi hands on the text of a traceback; the worker shows this instead
+            raise
         return self._manifest is not None
 
     def run(self) -> None:
@@ -133,7 +148,7 @@ class IncrementalTask(ExplainingTask):
         recipe = self.recipe()
         fingerprint = digest_value(recipe)
         place = self._place(fingerprint)
-        with store.locked(self.workspace().locks / f"{self.results.name}-{place.name}.lock"):
+        with store.locked(self.workspace().locks / f"{self.results.name}-{place.name}.lock", self._tell_waiting):
             self._manifest = self._find(fingerprint)
             if self._manifest is None:
                 self._build_and_commit(recipe, place)
@@ -146,13 +161,14 @@ class IncrementalTask(ExplainingTask):
         memory = self.workspace().files
         try:
             files = {name: memory.digest(path) for name, path in self.files().items()}
+            code = self.workspace().digest_class(type(self))
         except OSError as error:
-            raise InputChanged(f"{self.task_family}: cannot read {error.filename} ({error.strerror}). Run again.") from None
-        return self._recipe(
-            code=self.workspace().digest_class(type(self)),
-            files=files,
-            dependencies=[dependency.manifest for dependency in self.deps()],
-        )
+            raise InputChanged(
+                f"{self.task_family}: cannot read {error.filename} ({error.strerror}). If it was there a moment ago, run again."
+            ) from None
+        except SyntaxError as error:
+            raise CodeInvalid(f"{error.filename}, line {error.lineno}: {error.msg}. Mend it and run again.") from None
+        return self._recipe(code, files, dependencies=[dependency.manifest for dependency in self.deps()])
 
     def tell(self, message: str, share: float | None = None) -> None:
         """Show a message and the share done (0–1) in the visualiser. Never put values from data into it."""
@@ -160,6 +176,10 @@ class IncrementalTask(ExplainingTask):
             self.set_status_message(message)
         if share is not None and callable(self.set_progress_percentage):
             self.set_progress_percentage(round(100 * share))
+
+    def _tell_waiting(self) -> None:
+        _log.info("%-9s waits  for another run that builds the same", self.task_family)
+        self.tell("waiting for another run that builds the same")
 
     def _recipe(self, code: dict[str, str], files: dict[str, str], dependencies: list[Manifest]) -> dict[str, Any]:
         significant = self.to_str_params(only_significant=True)
@@ -181,14 +201,15 @@ class IncrementalTask(ExplainingTask):
         manifests = [Manifest.read(dependency.folder) for dependency in self.deps()]
         return self._recipe(
             code=self.workspace().digest_class_now(type(self)),
-            files={name: digest_file(path) for name, path in self.files().items()},
+            files={name: digest_readable(path) for name, path in self.files().items()},
             dependencies=[manifest for manifest in manifests if manifest is not None],
         )
 
     def _build_and_commit(self, recipe: dict[str, Any], place: Path) -> None:
         store.sweep(place)
         if place.exists():
-            _log.warning("%-9s %s is damaged; set aside as %s", self.task_family, place, store.set_aside(place).name)
+            damage, aside = self._damage_of(place), store.set_aside(place)
+            _log.warning("%-9s %s is damaged (%s); set aside as %s", self.task_family, place, damage, aside.name)
         started_at, clock = datetime.now(UTC), time.perf_counter()
         self.tell("building", 0)
         folder = store.new_folder(place)
@@ -205,14 +226,18 @@ class IncrementalTask(ExplainingTask):
             )
             manifest.write(folder)
             self._refuse_changes(recipe)
-            store.commit(folder, place)
+            is_first = store.commit(folder, place)
         except BaseException:
             if folder.exists():
                 store.remove(folder)
             raise
-        self._manifest = manifest
         self.tell("done", 1)
-        _log.info("%-9s built  %s in %.2f s", self.task_family, place, manifest.duration_s)
+        if is_first:
+            self._manifest = manifest
+            _log.info("%-9s built  %s in %.2f s", self.task_family, place, manifest.duration_s)
+        else:
+            self._manifest = self._find(manifest.fingerprint)
+            _log.info("%-9s reused %s, which another run built meanwhile", self.task_family, place)
 
     def _refuse_changes(self, recipe: dict[str, Any]) -> None:
         try:
@@ -237,6 +262,12 @@ class IncrementalTask(ExplainingTask):
         if manifest is None or manifest.fingerprint != fingerprint or manifest.damage(place, self.workspace().files):
             return None
         return manifest
+
+    def _damage_of(self, place: Path) -> str:
+        manifest = Manifest.read(place)
+        if manifest is None:
+            return "its manifest is missing or cannot be understood"
+        return manifest.damage(place, self.workspace().files) or "its manifest is that of another result"
 
     def _place(self, fingerprint: str) -> Path:
         return self.results / fingerprint[:_KEY_LENGTH]

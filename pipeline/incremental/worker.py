@@ -1,4 +1,4 @@
-"""What Luigi's own worker lacks here: waiting for another run, safe child processes, and the message last.
+"""What Luigi's own worker lacks here: safe child processes, and the message last.
 
 Luigi's command line builds its worker by name, so `install` puts ours in its place; the decision record
 `docs/decisions/0004-our-worker.md` says why no setting of Luigi does the same.
@@ -26,6 +26,7 @@ import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
 from luigi.setup_logging import InterfaceLogging
 
+from pipeline.incremental import usage
 from pipeline.incremental.workspace import run_id
 
 USER_ERROR = "user error "
@@ -43,8 +44,8 @@ class incremental(luigi.Config):  # noqa: N801  # Luigi takes the section's name
     )
 
 
-class WaitingWorker(luigi.worker.Worker):
-    """A worker that waits while another run builds what it needs, and ends with what went wrong."""
+class ExplainingWorker(luigi.worker.Worker):
+    """A worker that ends with what went wrong."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Choose the start method before Luigi makes its first queue."""
@@ -59,29 +60,28 @@ class WaitingWorker(luigi.worker.Worker):
     def run(self) -> bool:
         """Run as Luigi does; where the user has something to mend, say it last and exit with its code."""
         succeeded = bool(super().run())
-        self._count_finished_elsewhere()
         if self._user_errors and CmdlineParser.get_instance() is not None:
             logging.getLogger("luigi-interface").info(luigi.execution_summary.summary(self))
-            for _, message in self._user_errors:
+            for _, message in dict.fromkeys(self._user_errors):
                 _log.error(message)
             raise SystemExit(max(code for code, _ in self._user_errors))
         return succeeded
 
-    def _keep_alive(self, get_work_response: Any) -> bool:
-        """Stay while another worker runs a task of ours: the second of two runs waits and reuses."""
-        return bool(get_work_response.running_tasks) or bool(super()._keep_alive(get_work_response))
+    def _log_complete_error(self, task: Any, tb: str) -> None:
+        """Keep what the user can mend for the end, where Luigi would log a traceback."""
+        if not self._keep_user_error(task):
+            super()._log_complete_error(task, tb)
 
-    def _count_finished_elsewhere(self) -> None:
-        """Count what another run finished meanwhile as complete, where Luigi would call it running or not run."""
-        ended = {task for task, status, _ in self._add_task_history if status != "PENDING"}
-        waiting = {task for task, status, _ in self._add_task_history if status == "PENDING"} - ended
-        finished = {task for task in waiting if task.complete()}
-        self._add_task_history = [
-            (task, "DONE" if task in finished else status, is_runnable) for task, status, is_runnable in self._add_task_history
-        ]
-        names = {task.task_id for task in finished}
-        for response in self._get_work_response_history:
-            response["running_tasks"] = [task for task in response["running_tasks"] if task["task_id"] not in names]
+    def _log_dependency_error(self, task: Any, tb: str) -> None:
+        """Keep what the user can mend for the end, where Luigi would log a traceback."""
+        if not self._keep_user_error(task):
+            super()._log_dependency_error(task, tb)
+
+    def _keep_user_error(self, task: Any) -> bool:
+        error = getattr(task, "user_error", None)
+        if error is not None:
+            self._user_errors.append((error.exit_code, str(error)))
+        return error is not None
 
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
         """Keep messages for the user, and escape them for the visualiser, which shows them as HTML."""
@@ -123,8 +123,10 @@ class TaskContext:
 
 
 def install() -> None:
-    """Make Luigi's command line and `luigi.build` use `WaitingWorker`."""
-    setattr(luigi.worker, "Worker", WaitingWorker)  # noqa: B010  # mypy: a class is not to be assigned to
+    """Make Luigi's command line and `luigi.build` use `ExplainingWorker`."""
+    setattr(luigi.worker, "Worker", ExplainingWorker)  # noqa: B010  # mypy: a class is not to be assigned to
+    luigi.interface._run = usage.explained(luigi.interface._run)  # noqa: SLF001  # the one place that sees every slip
+    sys.excepthook = usage.excepthook
     # Luigi reads its rpc settings where its own check for unknown settings does not look.
     warnings.filterwarnings("ignore", message=".*'rpc_[a-z_]+' with value .* that is not consumed")
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.incremental.code import CodeReader
-from pipeline.incremental.digests import DigestMemory
+from pipeline.incremental.digests import DigestMemory, Memory
 
 _RUN = "INCREMENTAL_RUN"
 
@@ -59,7 +59,7 @@ class Workspace:
         self.code.save()
 
     def _reader(self) -> CodeReader:
-        return CodeReader(self.package, self.source, self.skipped, self.data / "cache" / "code.json")
+        return CodeReader(self.package, self.source, self.skipped, Memory(self.data / "cache" / "code.json"))
 
 
 def run_id() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from pipeline.market import Files
 
+_ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")  # how a byte of a name that is no UTF-8 is written
 _ISO_DATE = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 
 
@@ -34,11 +36,21 @@ def list_deliveries(folder: Path, files: Files, as_of: date | None = None) -> li
     """
     paths = {path for pattern in files.patterns for path in folder.rglob(pattern)}
     found = [
-        Delivery(night_of(path.name), path.relative_to(folder).as_posix(), path)
+        Delivery(night_of(path.name), _name_of(path.relative_to(folder)), path)
         for path in paths
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     return sorted(delivery for delivery in found if as_of is None or delivery.night <= as_of.isoformat())
+
+
+def path_of(folder: Path, name: str) -> Path:
+    """Return the file of a delivery's name."""
+    return folder / os.fsdecode(_ESCAPED.sub(lambda byte: bytes([int(byte.group(1), 16)]), name.encode()))
+
+
+def _name_of(path: Path) -> str:
+    """Return a name that any file or screen can hold: a byte that is no UTF-8 is written as its escape."""
+    return path.as_posix().encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def stem_of(name: str) -> str:

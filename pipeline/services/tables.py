@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -27,6 +28,14 @@ class RawTable:
     unreadable: list[tuple[int, str]]
     encoding: str
     separator: str
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a delivery's bytes; raises DeliveryUnreadable where one may not read it."""
+    try:
+        return path.read_bytes()
+    except PermissionError as error:
+        raise DeliveryUnreadable(f"the file may not be read ({error.strerror}); let this user read it") from None
 
 
 def read_table(content: bytes, files: Files, required: dict[str, tuple[str, ...]]) -> RawTable:

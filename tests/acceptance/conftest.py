@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,16 +21,21 @@ SMALL = ("--Train-iterations", "20", "--Train-max-leaf-nodes", "15")
 BIN = Path(sys.executable).parent
 
 
+# Root may read and write anywhere; without these capabilities it may not.
+_BOUND = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+CAN_BE_BOUND = not _BOUND or shutil.which("setpriv") is not None
+
+
 class Project:
     """A project folder with the package's own code in it, so that tests may edit that code."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def start(self, *command: str | Path, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *command: str | Path, bound_by_permissions: bool = False, **environment: str) -> subprocess.Popen[str]:
         """Start a command in a session of its own, so that a test can end it with all its children."""
         return subprocess.Popen(
-            [str(part) for part in command],
+            [*(_BOUND if bound_by_permissions else ()), *(str(part) for part in command)],
             cwd=self.root,
             env={**os.environ, "PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1", **environment},
             stdin=subprocess.DEVNULL,
@@ -39,19 +45,19 @@ class Project:
             start_new_session=True,
         )
 
-    def start_luigi(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start_luigi(self, *arguments: str, **environment: Any) -> subprocess.Popen[str]:
         return self.start(BIN / "luigi", "--module", "pipeline", *arguments, **environment)
 
-    def run(self, *command: str | Path, **environment: str) -> tuple[int, str]:
+    def run(self, *command: str | Path, **environment: Any) -> tuple[int, str]:
         """Run a command to its end; return its exit code and all that it printed."""
         process = self.start(*command, **environment)
         printed, _ = process.communicate(timeout=300)
         return process.returncode, printed
 
-    def luigi(self, *arguments: str, **environment: str) -> tuple[int, str]:
+    def luigi(self, *arguments: str, **environment: Any) -> tuple[int, str]:
         return self.run(BIN / "luigi", "--module", "pipeline", *arguments, **environment)
 
-    def evaluate(self, *arguments: str, **environment: str) -> tuple[int, str]:
+    def evaluate(self, *arguments: str, **environment: Any) -> tuple[int, str]:
         return self.luigi("Evaluate", "--local-scheduler", *SMALL, *arguments, **environment)
 
     def pipeline(self, *arguments: str) -> tuple[int, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import Project
+from .conftest import CAN_BE_BOUND, Project
 
 CONTRACTED = {
     "market", "currency", "split", "n_train", "n_calibration", "n_test", "mae", "rmse", "mape", "median_ape", "r2",
@@ -239,6 +239,85 @@ def test_a_delivery_that_is_no_table_is_set_aside_beside_good_ones(project: Proj
 
     assert code == 0, printed
     assert "2025-01-20.csv" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("Evalute",), "Did you mean"),
+        (("Evaluate", "--workers", "x"), "--workers or [core] workers in luigi.cfg"),
+        (("Evaluate", "--incremental-start-method", "bogus"), "--incremental-start-method or [incremental] start_method"),
+        (("Evaluate", "--scheduler-port", "nine"), "--scheduler-port or [core] scheduler_port"),
+        (("Evaluate", "--as-of", "2999-01-01"), "--as-of 2999-01-01 has not come yet"),
+        (("Ingest",), "requires the 'delivery' parameter"),
+    ],
+)
+def test_a_slip_is_one_message_and_exit_2(project: Project, arguments: tuple[str, ...], message: str) -> None:
+    code, printed = project.luigi(*arguments, "--local-scheduler")
+
+    assert code == 2, printed
+    assert message in printed
+    assert "Traceback" not in printed
+
+
+def test_a_wrong_exit_code_in_luigi_cfg_is_a_slip_too(project: Project) -> None:
+    path = project.root / "luigi.cfg"
+    path.write_text(path.read_text().replace("task_failed = 30", "task_failed = thirty"))
+
+    code, printed = project.evaluate()
+
+    assert code == 2, printed
+    assert "[retcode] task_failed in luigi.cfg" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_delivery_that_is_not_there_is_named(project: Project) -> None:
+    code, printed = project.luigi("Ingest", "--delivery", "nope.csv", "--local-scheduler")
+
+    assert code == 30, printed
+    assert "cannot read data/raw/sample/nope.csv (No such file or directory)" in printed.strip().splitlines()[-1]
+    assert "Traceback" not in printed
+
+
+def test_code_that_is_no_python_is_named_and_nothing_is_built(project: Project) -> None:
+    path = project.root / "pipeline/stages/train.py"
+    path.write_text(path.read_text() + "\ndef fit(:\n")
+
+    code, printed = project.evaluate()
+
+    assert code == 35, printed
+    assert "stages/train.py, line" in printed.strip().splitlines()[-1]
+    assert "Traceback" not in printed
+
+
+def test_a_delivery_whose_name_is_no_utf8_is_read_like_any_other(project: Project) -> None:
+    raw = project.root / "data/raw/sample"
+    try:
+        (raw / os.fsdecode(b"caf\xe9-2025-01-20.csv")).write_bytes(min(raw.glob("*.csv")).read_bytes()[:-1])
+    except OSError:
+        pytest.skip("this file system takes no such name")
+
+    code, printed = project.evaluate()
+
+    assert code == 0, printed
+    accounts = [manifest["recipe"]["settings"] for manifest in project.manifests().values() if manifest["task"] == "Check"]
+    assert "caf\\xe9-2025-01-20.csv" in accounts[0]["deliveries"]
+
+
+@pytest.mark.skipif(not CAN_BE_BOUND, reason="root is bound by no permissions, and setpriv is not here to change that")
+def test_a_delivery_that_may_not_be_read_is_set_aside_until_it_may(project: Project) -> None:
+    secret = project.root / "data/raw/sample/2025-01-20.csv"
+    secret.write_bytes(min(secret.parent.glob("*.csv")).read_bytes()[:-1])
+    secret.chmod(0)
+
+    code, printed = project.evaluate(bound_by_permissions=True)
+    secret.chmod(0o644)
+    again = project.evaluate(bound_by_permissions=True)
+
+    assert code == 0, printed
+    assert "set aside 2025-01-20.csv: the file may not be read (Permission denied)" in printed
+    assert again[0] == 0, again[1]
+    assert "Ingest    built" in again[1]
 
 
 def _empty(root: Path) -> None:

@@ -80,8 +80,73 @@ def test_a_second_run_waits_for_the_first_and_reuses(project: Project, luigid: L
     printed = [run.communicate(timeout=300)[0] for run in (first, second)]
 
     assert [first.returncode, second.returncode] == [0, 0], printed
-    assert " built " not in printed[1]
+    assert "Train     reused" in printed[1]
+    built = [line.split(" built ")[1].split(" in ")[0] for line in "".join(printed).splitlines() if " built " in line]
+    assert len(built) == len(set(built)) == len(project.manifests())
     assert project.leftovers() == []
+
+
+def test_two_runs_at_once_with_other_parameters_build_both(project: Project, luigid: Luigid) -> None:
+    runs = [
+        project.start_luigi("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations", iterations)
+        for iterations in ("300", "301")
+    ]
+
+    printed = [run.communicate(timeout=300)[0] for run in runs]
+
+    assert [run.returncode for run in runs] == [0, 0], printed
+    trained = [manifest["recipe"]["parameters"] for manifest in project.manifests().values() if manifest["task"] == "Train"]
+    assert sorted(parameters["iterations"] for parameters in trained) == ["300", "301"]
+    assert sum(manifest["task"] == "Evaluate" for manifest in project.manifests().values()) == 2
+    assert project.leftovers() == []
+
+
+def test_a_second_run_takes_over_when_the_first_is_killed(project: Project, luigid: Luigid) -> None:
+    arguments = ("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations", "300")
+    first = project.start_luigi(*arguments)
+    _wait_for_running(luigid, "Train")
+    second = project.start_luigi(*arguments)
+    _wait_for_message(luigid, "waiting for another run that builds the same")
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate(timeout=60)
+
+    printed, _ = second.communicate(timeout=300)
+
+    assert second.returncode == 0, printed
+    assert "Train     built" in printed
+    assert project.leftovers() == []
+
+
+def test_a_second_run_tells_its_own_reason_when_the_first_fails(project: Project, luigid: Luigid) -> None:
+    arguments = ("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations", "300")
+    code = project.root / "pipeline/stages/train.py"
+    first = project.start_luigi(*arguments)
+    _wait_for_running(luigid, "Train")
+    second = project.start_luigi(*arguments)
+    _wait_for_message(luigid, "waiting for another run that builds the same")
+    code.write_text(code.read_text() + "\nNEW = 1\n")
+
+    printed = [run.communicate(timeout=300)[0] for run in (first, second)]
+
+    assert [first.returncode, second.returncode] == [30, 30], printed
+    assert "changed while it ran" in printed[1].strip().splitlines()[-1]
+    assert project.luigi(*arguments)[0] == 0
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "99999"])
+def test_an_impossible_port_is_refused(project: Project, port: str) -> None:
+    code, printed = project.pipeline("luigid", "--port", port)
+
+    assert code == 2, printed
+    assert printed.strip() == f"--port {port} is not a port: it lies between 1 and 65535."
+
+
+def test_a_taken_port_is_refused(project: Project, luigid: Luigid) -> None:
+    code, printed = project.pipeline("luigid", "--port", str(luigid.port))
+
+    assert code == 2, printed
+    assert f"Port {luigid.port} cannot be listened on" in printed
+    assert "Traceback" not in printed
 
 
 def test_a_failure_ends_at_once_with_the_reason_last(project: Project, luigid: Luigid) -> None:
@@ -98,6 +163,13 @@ def _wait_for_running(luigid: Luigid, name: str) -> None:
     deadline = time.monotonic() + 120
     while not any(task["name"] == name for task in luigid.tasks("RUNNING").values()):
         assert time.monotonic() < deadline, f"{name} never ran"
+        time.sleep(0.1)
+
+
+def _wait_for_message(luigid: Luigid, message: str) -> None:
+    deadline = time.monotonic() + 120
+    while not any(task["status_message"] == message for task in luigid.tasks("RUNNING").values()):
+        assert time.monotonic() < deadline, f"{message!r} was never told"
         time.sleep(0.1)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline import paths
 from pipeline.errors import MarketInvalid, MarketUnknown
-from pipeline.market import Market, fold_header, load_market, range_ends
+from pipeline.market import Market, fold_header, range_ends
+from pipeline.market_files import load_market
 
 OURS = (paths.PACKAGE / "markets",)
 MINIMAL = """

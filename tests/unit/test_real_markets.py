@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from pipeline import paths
-from pipeline.market import Market, load_market
+from pipeline.market import Market
+from pipeline.market_files import load_market
 from pipeline.services.deliveries import list_deliveries
 from pipeline.services.tables import read_table
 from pipeline.stages.clean import fold_listings

@@ -1,10 +1,12 @@
 """Which edits of code count for a task, and which do not."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pipeline.incremental.code import CodeReader
+from pipeline.incremental.digests import Memory
 
 SHOP = {
     "__init__": "from shop import tasks\n",
@@ -94,7 +96,7 @@ class Shop:
         self.write(module, source.replace(before, after, 1))
 
     def reader(self, memory: Path | None = None) -> CodeReader:
-        return CodeReader("shop", self.folder, skipped=("shop.incremental",), memory=memory)
+        return CodeReader("shop", self.folder, skipped=("shop.incremental",), memory=Memory(memory))
 
     def digest(self) -> dict[str, str]:
         return self.reader().digest_class(Train)
@@ -200,6 +202,8 @@ def test_editing_what_build_reaches_changes_the_digest(shop, module, before, aft
     ("before", "after", "module"),
     [
         ("RATE = 2", "RATE = 2\nRATE += 1", None),
+        ("RATE = 2", "RATE = 2\nfrom shop.stages.other import *", "stages/other"),
+        ("RATE = 2", "RATES = {}\nRATES.update(a=2)\nRATE = RATES", None),
         ("RATE = 2", "RATES = {}\nRATES['a'] = 2\nRATE = RATES['a']", None),
         ("import shop.stages.train", "import shop.stages.train\nimport shop.stages.other", "stages/train"),
         ("import shop.stages.train", "import shop.stages.other\nimport shop.stages.train", "stages/other"),
@@ -208,6 +212,8 @@ def test_editing_what_build_reaches_changes_the_digest(shop, module, before, aft
     ],
     ids=[
         "a constant changed after it was set",
+        "whatever a star brings in",
+        "a table filled by a call",
         "a table filled after it was made",
         "two modules imported under their package's name, the first",
         "two modules imported under their package's name, the last",
@@ -219,7 +225,11 @@ def test_however_a_name_is_bound_what_it_stands_for_counts(shop, before, after, 
     shop.edit("tasks", before, after)
     digest = shop.digest()
     if module is None:
-        shop.edit("tasks", {"RATE = 2": "= 2"}.get(before, "cost * 5"), {"RATE = 2": "= 5"}.get(before, "cost * 6"))
+        shop.edit(
+            "tasks",
+            {"RATE = 2": "=2" if "update" in after else "= 2"}.get(before, "cost * 5"),
+            {"RATE = 2": "=5"}.get(before, "cost * 6"),
+        )
     else:
         shop.write(module, (shop.folder / f"{module}.py").read_text() + "\nMORE = 1\n")
     assert shop.digest() != digest
@@ -276,11 +286,36 @@ def test_a_constant_behind_a_class_attribute_counts(shop):
 
 
 def test_what_a_parameter_is_made_of_does_not_count(shop):
-    shop.edit("tasks", "    level = 1\n", "    level = other.Parameter(default=1)\n")
+    shop.edit("tasks", "    level = 1\n", "    level: int = other.CountParameter(default=1)\n")
     shop.edit("tasks", "price(3)", "price(self.level)")
     digest = shop.digest()
     shop.edit("stages/other", "return []", "return [1]")
+    shop.edit("tasks", "default=1", "default=1, description='how high'")
     assert shop.digest() == digest
+
+
+def test_what_a_class_attribute_calls_counts(shop):
+    shop.edit("tasks", "    level = 1\n", "    level = other.need()\n")
+    shop.edit("tasks", "price(3)", "price(self.level)")
+    digest = shop.digest()
+    shop.edit("stages/other", "return []", "return [1]")
+    assert shop.digest() != digest
+
+
+@pytest.mark.parametrize("member", ["settings", "files", "requires"])
+def test_what_the_recipe_holds_by_value_does_not_count_as_code(shop, member):
+    shop.edit("tasks", "    level = 1\n", f"    level = 1\n\n    def {member}(self):\n        return other.need()\n")
+    shop.edit("tasks", "price(3)", f"price(self.{member}())")
+    digest = shop.digest()
+    shop.edit("stages/other", "return []", "return [1]")
+    shop.edit("tasks", "return other.need()", "return other.need() or None")
+    assert shop.digest() == digest
+
+
+def test_the_bases_and_decorators_of_a_class_count(shop):
+    digest = shop.digest()
+    shop.edit("tasks", "class Train(Base):", "@price\nclass Train(Base, kind=1):")
+    assert shop.digest() != digest
 
 
 def test_a_helper_class_beside_the_task_counts(shop):
@@ -320,6 +355,18 @@ class TestMemory:
         self.remember(shop)
         shop.write("stages/train", source)
         assert self.remember(shop) == shop.digest()
+
+    def test_entries_of_another_shape_cost_only_reading_again(self, shop):
+        digest = self.remember(shop)
+        known = json.loads(shop.memory.read_text())
+        for wrong in (None, 7, [], ["a"], [1, 2], ["a", "b"], {"a": 1}):
+            shop.memory.write_text(json.dumps(dict.fromkeys(known, wrong)))
+            assert self.remember(shop) == digest
+
+    def test_what_is_skipped_is_part_of_what_was_asked(self, shop):
+        self.remember(shop)
+        all_of_it = CodeReader("shop", shop.folder, memory=Memory(shop.memory)).digest_class(Train)
+        assert "shop.incremental.store" in all_of_it
 
     @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]"])
     def test_a_damaged_one_costs_only_reading_again(self, shop, content):

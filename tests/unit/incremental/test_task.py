@@ -302,7 +302,7 @@ class TestRun:
 
     def test_nothing_is_committed_when_a_file_changed_while_it_waited_for_the_lock(self, root, monkeypatch):
         @contextlib.contextmanager
-        def wait(path):
+        def wait(path, on_wait):
             (root / "source.txt").write_text("changed meanwhile")
             yield
 

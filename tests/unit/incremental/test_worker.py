@@ -1,4 +1,4 @@
-"""What our worker adds to Luigi's: messages kept for the user and made safe to show, and waiting for another run."""
+"""What our worker adds to Luigi's: messages kept for the user and made safe to show."""
 
 import json
 import multiprocessing
@@ -9,9 +9,10 @@ import pytest
 from luigi.cmdline_parser import CmdlineParser
 
 from pipeline.incremental import worker
-from pipeline.incremental.worker import TaskContext, WaitingWorker
+from pipeline.incremental.errors import InputChanged
+from pipeline.incremental.worker import ExplainingWorker, TaskContext
 
-LUIGIS_OWN = WaitingWorker.__mro__[1]
+LUIGIS_OWN = ExplainingWorker.__mro__[1]
 
 
 class Scheduler:
@@ -25,51 +26,46 @@ class Scheduler:
 
 
 @pytest.fixture
-def waiting():
+def explaining():
     """A worker with a scheduler that only listens."""
     method = multiprocessing.get_start_method(allow_none=True)
-    made = WaitingWorker(scheduler=Scheduler())
+    made = ExplainingWorker(scheduler=Scheduler())
     yield made
     made._task_result_queue.close()
     multiprocessing.set_start_method(method, force=True)
 
 
-def report(made: WaitingWorker, status: str = "FAILED", **kwargs) -> dict:
+def report(made: ExplainingWorker, status: str = "FAILED", **kwargs) -> dict:
     """Let the worker report a task as Luigi does; return what its scheduler was told."""
     made._add_task(task_id="Toy__1", status=status, runnable=True, worker="w", **kwargs)
     return made._scheduler.told[-1]
 
 
-def toy(name: str, *, complete: bool) -> SimpleNamespace:
-    """Stand for a task, but one that can be in a set."""
-    return type("Toy", (), {"task_id": name, "complete": lambda self: complete})()
-
-
 class TestFailures:
     """What is made of the text that Luigi hands over with a failure."""
 
-    def test_a_failure_is_escaped_for_the_visualiser_and_stays_json(self, waiting):
+    def test_a_failure_is_escaped_for_the_visualiser_and_stays_json(self, explaining):
         text = "Runtime error:\n<script>alert('é & \"x\"')</script>"
-        told = report(waiting, expl=json.dumps(text))["expl"]
+        told = report(explaining, expl=json.dumps(text))["expl"]
         assert json.loads(told) == "Runtime error:\n&lt;script&gt;alert(&#x27;é &amp; &quot;x&quot;&#x27;)&lt;/script&gt;"
-        assert waiting._user_errors == []
+        assert explaining._user_errors == []
 
-    def test_a_message_for_the_user_is_kept_as_it_was_and_shown_escaped(self, waiting):
-        told = report(waiting, expl=json.dumps("user error 20: No file: <a.csv> & b.csv"))["expl"]
-        assert waiting._user_errors == [(20, "No file: <a.csv> & b.csv")]
+    def test_a_message_for_the_user_is_kept_as_it_was_and_shown_escaped(self, explaining):
+        told = report(explaining, expl=json.dumps("user error 20: No file: <a.csv> & b.csv"))["expl"]
+        assert explaining._user_errors == [(20, "No file: <a.csv> & b.csv")]
         assert json.loads(told) == "user error 20: No file: &lt;a.csv&gt; &amp; b.csv"
 
-    def test_the_text_of_a_success_is_no_failure(self, waiting):
-        report(waiting, status="DONE", expl=json.dumps("user error 20: not really"))
-        assert waiting._user_errors == []
+    def test_the_text_of_a_success_is_no_failure(self, explaining):
+        report(explaining, status="DONE", expl=json.dumps("user error 20: not really"))
+        assert explaining._user_errors == []
 
-    def test_text_that_is_no_json_is_escaped_too(self, waiting):
-        told = report(waiting, expl="<pre>Traceback</pre>")["expl"]
+    def test_text_that_is_no_json_is_escaped_too(self, explaining):
+        told = report(explaining, expl="<pre>Traceback</pre>")["expl"]
         assert json.loads(told) == "&lt;pre&gt;Traceback&lt;/pre&gt;"
 
     @pytest.mark.parametrize("kwargs", [{}, {"expl": None}, {"expl": "null"}, {"expl": '{"a": 1}'}])
-    def test_what_is_no_text_is_handed_on_unchanged(self, waiting, kwargs):
-        told = report(waiting, **kwargs)
+    def test_what_is_no_text_is_handed_on_unchanged(self, explaining, kwargs):
+        told = report(explaining, **kwargs)
         assert {name: value for name, value in told.items() if name == "expl"} == kwargs
 
 
@@ -77,12 +73,12 @@ class TestTheEnd:
     """How a run ends."""
 
     @pytest.fixture
-    def failed(self, waiting, monkeypatch):
+    def failed(self, explaining, monkeypatch):
         monkeypatch.setattr(LUIGIS_OWN, "run", lambda self: False)
         monkeypatch.setattr(luigi.execution_summary, "summary", lambda made: "Execution Summary")
         for code in (7, 20, 2):
-            report(waiting, expl=json.dumps(f"user error {code}: mend {code}"))
-        return waiting
+            report(explaining, expl=json.dumps(f"user error {code}: mend {code}"))
+        return explaining
 
     def test_on_the_command_line_the_messages_come_last_and_the_highest_code_wins(self, failed, monkeypatch, caplog):
         monkeypatch.setattr(CmdlineParser, "get_instance", object)
@@ -104,34 +100,17 @@ class TestTheEnd:
         assert "a failed run would exit 0" in capsys.readouterr().err
 
 
-class TestWaiting:
-    """A second run waits for the first and counts what that built as its own."""
-
-    def test_it_stays_while_another_worker_runs_a_task_of_ours(self, waiting):
-        assert waiting._keep_alive(SimpleNamespace(running_tasks=[{"task_id": "Toy__1"}]))
-        assert not waiting._keep_alive(SimpleNamespace(running_tasks=[], n_pending_last_scheduled=0, n_unique_pending=0))
-
-    def test_what_another_run_finished_counts_as_complete(self, waiting):
-        finished, unfinished, failed = toy("a", complete=True), toy("b", complete=False), toy("c", complete=True)
-        waiting._add_task_history = [
-            (finished, "PENDING", True),
-            (unfinished, "PENDING", True),
-            (failed, "PENDING", True),
-            (failed, "FAILED", True),
-        ]
-        waiting._get_work_response_history = [{"running_tasks": [{"task_id": "a"}, {"task_id": "b"}]}]
-        waiting._count_finished_elsewhere()
-        assert waiting._add_task_history == [
-            (finished, "DONE", True),
-            (unfinished, "PENDING", True),
-            (failed, "PENDING", True),
-            (failed, "FAILED", True),
-        ]
-        assert waiting._get_work_response_history == [{"running_tasks": [{"task_id": "b"}]}]
+@pytest.mark.parametrize("log", ["_log_complete_error", "_log_dependency_error"])
+def test_what_the_user_can_mend_is_kept_for_the_end_instead_of_a_traceback(explaining, caplog, log):
+    task = SimpleNamespace(user_error=InputChanged("mend it"))
+    getattr(explaining, log)(task, "Traceback")
+    assert (explaining._user_errors, caplog.messages) == ([(30, "mend it")], [])
+    getattr(explaining, log)(SimpleNamespace(user_error=None), "Traceback of ours")
+    assert "Traceback of ours" in caplog.text
 
 
-def test_luigi_takes_our_worker_and_starts_processes_without_fork(waiting):
-    assert luigi.worker.Worker is WaitingWorker
+def test_luigi_takes_our_worker_and_starts_processes_without_fork(explaining):
+    assert luigi.worker.Worker is ExplainingWorker
     assert multiprocessing.get_start_method() == "spawn"
 
 

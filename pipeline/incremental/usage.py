@@ -1,0 +1,66 @@
+"""Slips on Luigi's command line and in luigi.cfg: one message and exit code 2, where Luigi shows a traceback."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from luigi.cmdline_parser import CmdlineParser
+from luigi.parameter import ParameterException
+from luigi.task_register import Register, TaskClassException
+
+_SLIPS = (ParameterException, TaskClassException, ValueError)
+
+
+def explained(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap the function that runs a command line, so that a slip ends with code 2."""
+
+    def run_explained(argv: list[str], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return run(argv, *args, **kwargs)
+        except _SLIPS as error:
+            slip = _name_slip(error, argv)
+            if slip is None:
+                raise
+            sys.stderr.write(f"{slip}\n")
+            raise SystemExit(2) from None
+
+    return run_explained
+
+
+def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Do the same for what Luigi reads before it runs anything: the task's name and its exit codes."""
+    slip = _name_slip(error, sys.argv[1:]) if isinstance(error, _SLIPS) else None
+    if slip is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        sys.stderr.write(f"{slip}\n")
+        raise SystemExit(2)  # Python ends with the code that a hook raises
+
+
+def _name_slip(error: BaseException, argv: list[str]) -> str | None:
+    if not isinstance(error, ValueError) or isinstance(error, ParameterException):
+        return str(error)
+    return _find_wrong_setting(argv)
+
+
+def _find_wrong_setting(argv: list[str]) -> str | None:
+    """Name the first setting whose text its parameter cannot read: Luigi's own message names none."""
+    parser = None if CmdlineParser.get_instance() else _parse(argv)
+    for section, is_without_section, name, parameter in sorted(Register.get_all_params(), key=lambda found: found[0]):
+        text = getattr(parser.known_args, f"{section}_{name}", None) if parser else None
+        try:
+            parameter.parse(text) if text else parameter.has_task_value(section, name)
+        except ValueError as error:
+            option = name if is_without_section else f"{section}-{name}"
+            return f"A setting cannot be read: --{option.replace('_', '-')} or [{section}] {name} in luigi.cfg: {error}."
+    return None
+
+
+def _parse(argv: list[str]) -> CmdlineParser | None:
+    try:
+        return CmdlineParser(argv)
+    except _SLIPS:
+        return None
