@@ -33,6 +33,11 @@ def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Name
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(f"Cannot use {error.filename}: {error.strerror}. Make room, or let this user write there.\n")
+        return UserError.exit_code
     except KeyboardInterrupt:
         return 130
 

@@ -4,7 +4,9 @@ from pipeline.incremental.errors import UserError
 
 __all__ = [
     "ColumnMissing",
+    "DeliverySetAside",
     "DeliveryUnreadable",
+    "FolderUnreadable",
     "MarketInvalid",
     "MarketUnknown",
     "NoUsableDelivery",
@@ -39,12 +41,22 @@ class NoUsableDelivery(UserError):
     exit_code = 20
 
 
+class FolderUnreadable(UserError):
+    """A folder of deliveries may not be read, so that no one knows what it holds."""
+
+    exit_code = 20
+
+
 class DeliveryUnreadable(UserError):
     """A delivery cannot be read as a table at all; it is set aside whole."""
 
 
 class ColumnMissing(DeliveryUnreadable):
     """A delivery lacks a column that the market requires."""
+
+
+class DeliverySetAside(UserError):
+    """A delivery cannot be used, and the market says that the run must not go on without it."""
 
 
 class TooManyRejections(UserError):

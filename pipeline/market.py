@@ -18,7 +18,7 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which files are deliveries, and how their bytes are read: the first encoding and separator that fit win."""
 
-    patterns: tuple[str, ...] = ("*.csv",)
+    patterns: tuple[str, ...] = ("*.csv", "*.csv.gz")
     encodings: tuple[str, ...] = ("utf-8", "latin-1")
     separators: tuple[str, ...] = (",", ";", "\t")
 
@@ -28,10 +28,22 @@ class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     missing: tuple[str, ...] = ("",)
     decimal_mark: Literal[".", ","] = "."
+    unused: tuple[str, ...] = ()  # headers that are known and left out
+
+
+class LargeUnit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The unit in which numbers above a bound are written: engines above 100 are in cc, those below in litres."""
+
+    unit: str
+    above: float
 
 
 class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where one canonical column comes from and which values it may take."""
+    """Where one canonical column comes from and which values it may take.
+
+    A row takes the first of the `headers` whose cell can be read. `values` is a closed vocabulary unless other words
+    are kept.
+    """
 
     headers: tuple[str, ...] = ()
     file_name: str = ""
@@ -41,10 +53,20 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     pattern: str = ""
     date_format: str = "%Y-%m-%d"
     unit: str = ""
+    large_unit: LargeUnit | None = None
     limits: tuple[float, float] | None = None
     values: dict[str, str | bool] = {}
+    others: Literal["missing", "keep"] = "missing"
     missing: tuple[str, ...] = ()
     feature: bool = True
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rejects rows that say all of this: a word of each column in `words`, a number within each pair of `between`."""
+
+    reason: str
+    words: dict[str, tuple[str | bool, ...]] = {}
+    between: dict[str, tuple[float, float]] = {}
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -58,6 +80,7 @@ class Demands(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     max_rejected_share: Share = 0.2
     min_accepted_rows: Count = 50
+    may_set_aside: bool = True  # whether the run goes on without a delivery that cannot be read
 
 
 class Market(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,6 +92,7 @@ class Market(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     synthetic: bool = False
     files: Files = Files()
     rows: Rows = Rows()
+    reject: tuple[Rule, ...] = ()
     identity: Identity = Identity()
     check: Demands = Demands()
 
@@ -90,7 +114,9 @@ class Market(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         columns = {name: msgspec.structs.replace(column, feature=True) for name, column in self.columns.items()}
         files = msgspec.structs.replace(self.files, patterns=())
         identity = Identity(twins=tuple(self.twin_columns()))
-        return Market(title="", currency="XXX", columns=columns, files=files, rows=self.rows, identity=identity)
+        return Market(
+            title="", currency="XXX", columns=columns, files=files, rows=self.rows, reject=self.reject, identity=identity
+        )
 
     def values_from_name(self, stem: str) -> dict[str, str]:
         """Return what a delivery's name, without its ending, says about all its rows."""

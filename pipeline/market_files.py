@@ -14,14 +14,14 @@ import msgspec
 
 from pipeline import listing
 from pipeline.errors import MarketInvalid, MarketUnknown
-from pipeline.market import Column, Demands, Files, Identity, Market, Rows, fold_header
+from pipeline.market import Column, Demands, Files, Identity, LargeUnit, Market, Rows, Rule, fold_header
 
 
 def find_market(name: str, folders: tuple[Path, ...]) -> Path:
     """Return the TOML file of a market; raises MarketUnknown with the nearest name."""
     for folder in folders:
         path = folder / f"{name}.toml"
-        if re.fullmatch(r"\w+", name) and path.is_file():
+        if re.fullmatch(r"[\w-]+", name) and path.is_file():
             return path
     known = sorted(path.stem for folder in folders for path in folder.glob("*.toml"))
     raise MarketUnknown(
@@ -57,13 +57,21 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def _check(content: bytes, path: Path) -> Market:
-    try:
-        market = msgspec.json.decode(content, type=Market)
-    except msgspec.ValidationError as error:
-        raise MarketInvalid(f"{path}: {error}{_nearest_key(str(error))}.") from None
+    tables = msgspec.json.decode(content)
+    columns = tables.get("columns")
+    for name, table in columns.items() if isinstance(columns, dict) else ():
+        _convert(table, Column, f"{path}: [columns.{name}] ")  # by itself: msgspec does not say which column is wrong
+    market: Market = _convert(tables, Market, f"{path}: ")
     for problem in _problems(market):
         raise MarketInvalid(f"{path}: {problem}")
     return market
+
+
+def _convert(table: Any, kind: Any, where: str) -> Any:
+    try:
+        return msgspec.convert(table, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise MarketInvalid(f"{where}{error}{_nearest_key(str(error))}.") from None
 
 
 def _problems(market: Market) -> list[str]:
@@ -77,13 +85,61 @@ def _problems(market: Market) -> list[str]:
     for name in market.identity.twins:
         if name not in market.canonical_columns():
             problems.append(f"[identity] twins names {name!r}, which no column gives{_nearest(name, list(market.columns))}.")
-    claimed: dict[str, str] = {}
-    for name, column in market.columns.items():
-        for header in column.headers:
-            other = claimed.setdefault(fold_header(header), name)
-            if other != name:
-                problems.append(f"[columns.{name}] and [columns.{other}] both claim the header {header!r}.")
+    problems.extend(_header_problems(market))
+    for rule in market.reject:
+        problems.extend(f"[[reject]] {rule.reason!r} {problem}" for problem in _rule_problems(rule, market))
     return problems
+
+
+def _header_problems(market: Market) -> list[str]:
+    """Find headers that two columns claim without patterns that tell their cells apart."""
+    problems = []
+    claimed = {fold_header(header): ("[rows] unused", "") for header in market.rows.unused}
+    for name, column in market.columns.items():
+        place, telling = f"[columns.{name}]", column.pattern or "|".join(column.values)
+        for header in column.headers:
+            other, others = claimed.setdefault(fold_header(header), (place, telling))
+            if other != place and ("" in (telling, others) or telling == others):
+                problems.append(
+                    f"{place} and {other} both claim the header {header!r}; "
+                    "columns that share one need patterns or vocabularies that tell their cells apart."
+                )
+    return problems
+
+
+def _rule_problems(rule: Rule, market: Market) -> list[str]:
+    if not rule.words and not rule.between:
+        return ["says of no column what it rejects: it needs `words` or `between`."]
+    problems = []
+    for name in (*rule.words, *rule.between):
+        if name not in market.columns:
+            problems.append(f"names {name!r}, which is no column of this market{_nearest(name, list(market.columns))}.")
+    for name in rule.words.keys() & market.columns.keys():
+        problems.extend(_words_problems(name, rule.words[name], market))
+    for name in rule.between.keys() & market.columns.keys():
+        problems.extend(_between_problems(name, rule.between[name], market))
+    return problems
+
+
+def _words_problems(name: str, words: tuple[str | bool, ...], market: Market) -> list[str]:
+    kind, column = market.kind(name), market.columns[name]
+    if kind not in ("category", "boolean"):
+        return [f"asks for words of {name}, which is a {kind}; use `between` for numbers."]
+    known = sorted({str(word) for word in column.values.values()})
+    if kind == "boolean" or not known or column.others == "keep":
+        return []
+    return [f"asks for {word!r}, which {name} never says{_nearest(str(word), known)}." for word in words if word not in known]
+
+
+def _between_problems(name: str, bounds: tuple[float, float], market: Market) -> list[str]:
+    (low, high), limits = bounds, market.columns[name].limits
+    if market.kind(name) != "number":
+        return [f"asks for a number of {name}, which is a {market.kind(name)}."]
+    if low > high:
+        return [f"has {name} upside down: the low one comes first in {[low, high]}."]
+    if limits and (high < limits[0] or low > limits[1]):
+        return [f"can never meet a {name} of {[low, high]}: its limits are {list(limits)}."]
+    return []
 
 
 def _files_problems(files: Files) -> list[str]:
@@ -104,12 +160,33 @@ def _column_problems(name: str, column: Column) -> list[str]:
         problems.append(f"cannot be a {column.kind}: in every market it is a {listing.COLUMNS[name]}.")
     if bool(column.headers) == bool(column.file_name):
         problems.append("needs either `headers` or `file_name`.")
-    if column.limits is not None and column.limits[0] > column.limits[1]:
-        problems.append(f"limits {list(column.limits)} are upside down: the low one comes first.")
-    if column.unit and column.unit not in listing.UNITS:
-        problems.append(f"unit {column.unit!r} is not known{_nearest(column.unit, list(listing.UNITS))}.")
+    problems.extend(_number_problems(column, column.kind or listing.COLUMNS.get(name, "number")))
     for key in ("pattern", "file_name"):
         problems.extend(_pattern_problems(key, getattr(column, key)))
+    return problems
+
+
+def _number_problems(column: Column, kind: str) -> list[str]:
+    problems: list[str] = []
+    if kind != "number":
+        told = {"limits": column.limits, "unit": column.unit, "large_unit": column.large_unit}
+        problems.extend(f"{key} is for numbers, and this is a {kind}." for key, value in told.items() if value)
+        if column.parser == "range":
+            problems.append(f"parser 'range' is for numbers, and this is a {kind}.")
+    elif column.values:
+        problems.append("values is for words, and this is a number.")
+    if column.limits is not None and column.limits[0] > column.limits[1]:
+        problems.append(f"limits {list(column.limits)} are upside down: the low one comes first.")
+    for unit in (column.unit, column.large_unit.unit if column.large_unit else ""):
+        if unit and unit not in listing.UNITS:
+            problems.append(f"unit {unit!r} is not known{_nearest(unit, list(listing.UNITS))}.")
+    if column.large_unit and column.limits:
+        highest = column.limits[1] / listing.UNITS.get(column.unit, 1.0)
+        if column.large_unit.above < highest:
+            problems.append(
+                f"large_unit and limits overlap: {column.large_unit.above:g} to {highest:g} could be either "
+                f"{column.unit or 'as it is'} or {column.large_unit.unit}."
+            )
     return problems
 
 
@@ -133,7 +210,7 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _all_keys() -> list[str]:
-    tables = (Market, Files, Rows, Column, Identity, Demands)
+    tables = (Market, Files, Rows, LargeUnit, Column, Rule, Identity, Demands)
     return sorted({field for table in tables for field in table.__struct_fields__} | {"like"})
 
 

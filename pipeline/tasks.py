@@ -7,6 +7,7 @@ Heavy libraries are imported in `build` alone: asking whether a task is complete
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from datetime import date
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 import luigi
 import msgspec
 
-from pipeline import current, paths
+from pipeline import current, paths, summary
 from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
@@ -155,8 +156,10 @@ class Check(DatedStage):
         demands = msgspec.convert(settings["demands"], Demands)
         account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands)
         documents.write_document(account, folder / "account.json")
-        for line in check.tell_account(account):
-            _log.info("Check     %s", line)
+
+    def summary(self) -> list[str]:
+        """Tell what became of the rows."""
+        return summary.tell_intake(json.loads((self.folder / "account.json").read_bytes()))
 
 
 class Clean(DatedStage):
@@ -174,14 +177,19 @@ class Clean(DatedStage):
         return {"nights": [night_of(task.delivery) for task in self.upstream("Ingest")]}
 
     def build(self, folder: Path) -> None:
-        """Write listings and prices."""
-        from pipeline.services import frames
+        """Write listings, prices and their account."""
+        from pipeline.services import documents, frames
         from pipeline.stages import clean
 
         accepted = [frames.read_frame(task.folder / "accepted.parquet") for task in self.upstream("Ingest")]
-        listings, prices = clean.fold_listings(accepted, self.settings()["nights"])
-        frames.write_frame(listings, folder / "listings.parquet")
-        frames.write_frame(prices, folder / "prices.parquet")
+        folded = clean.fold_listings(accepted, self.settings()["nights"])
+        frames.write_frame(folded.listings, folder / "listings.parquet")
+        frames.write_frame(folded.prices, folder / "prices.parquet")
+        documents.write_document(folded.account, folder / "account.json")
+
+    def summary(self) -> list[str]:
+        """Tell how many cars the rows are."""
+        return summary.tell_listings(json.loads((self.folder / "account.json").read_bytes()))
 
 
 class Split(DatedStage):
@@ -291,8 +299,6 @@ class Evaluate(DatedStage):
         self.tell("judging model and baselines", 0.2)
         judgement = evaluate.judge_model(models.load_model(self.folder_of("Train")), learnt, test, facts)
         documents.write_document(judgement.metrics, folder / "metrics.json")
-        for line in evaluate.tell_metrics(judgement.metrics):
-            _log.info("Evaluate  %s", line)
         frames.write_frame(judgement.segments, folder / "segments.parquet")
         frames.write_frame(judgement.estimates, folder / "estimates.parquet")
 
@@ -306,6 +312,10 @@ class Evaluate(DatedStage):
         """Make the result current, unless it is meant as of a night before what is."""
         if not current.move_current(self.market, self._night(), self._stages(), self.as_of):
             _log.info("Evaluate  current stays where it is: it is meant as of a later night than %s", self.as_of)
+
+    def summary(self) -> list[str]:
+        """Tell how good the model is."""
+        return summary.tell_metrics(json.loads((self.folder / "metrics.json").read_bytes()))
 
     def _night(self) -> str:
         """Return the night that is asked for, else that of the newest delivery."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -57,12 +58,17 @@ class Memory:
         return self._entries
 
     def save(self, entries: dict[str, Any]) -> None:
-        """Write an object by rename; a second process may overwrite it, which only costs work."""
-        if self._place is not None:
+        """Write an object by rename; that another process overwrites it, or that there is no room, only costs work."""
+        if self._place is None:
+            return
+        draft = self._place.with_name(f".{self._place.name}.{os.getpid()}")
+        try:
             self._place.parent.mkdir(parents=True, exist_ok=True)
-            draft = self._place.with_name(f".{self._place.name}.{os.getpid()}")
             draft.write_text(json.dumps(entries, sort_keys=True))
             draft.replace(self._place)
+        except OSError:
+            with contextlib.suppress(OSError):
+                draft.unlink()
 
 
 class DigestMemory:

@@ -19,3 +19,7 @@ class CodeInvalid(UserError):
 
 class ResultDamaged(UserError):
     """A committed result was altered or lost after its manifest was written."""
+
+
+class PlaceUnwritable(UserError):
+    """A result cannot be written: no room, or no permission."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import platform
 import time
 from collections.abc import Mapping
@@ -17,13 +19,15 @@ from luigi.task import flatten
 
 from pipeline.incremental import store
 from pipeline.incremental.digests import digest_file, digest_readable, digest_value
-from pipeline.incremental.errors import CodeInvalid, InputChanged, UserError
+from pipeline.incremental.errors import CodeInvalid, InputChanged, PlaceUnwritable, UserError
 from pipeline.incremental.manifest import FileRecord, Manifest
 from pipeline.incremental.worker import USER_ERROR
 from pipeline.incremental.workspace import Workspace, run_id
 
 FORMAT_VERSION = 1  # raise it by hand when this layer changes what a recipe means: everything is rebuilt
 _KEY_LENGTH = 16
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _PYTHON = ".".join(platform.python_version_tuple()[:2])
 _log = logging.getLogger("pipeline")
 
@@ -104,6 +108,27 @@ class IncrementalTask(ExplainingTask):
     def after_commit(self) -> None:
         """Do what follows a commit or a reuse, such as moving a pointer; it must be idempotent."""
 
+    def summary(self) -> list[str]:
+        """Return lines for a person about the result, shown at the end of every run; only asked for where there is one."""
+        return []
+
+    def summaries(self) -> list[str]:
+        """Return the summaries of all results that this task rests on, then its own."""
+        lines: list[str] = []
+        seen: set[str] = set()
+
+        def visit(task: Any) -> None:
+            if task.task_id in seen or not isinstance(task, IncrementalTask):
+                return
+            seen.add(task.task_id)
+            for dependency in task.deps():
+                visit(dependency)
+            if type(task).summary is not IncrementalTask.summary and task.is_committed():
+                lines.extend(f"{task.task_family:<9} {line}" for line in task.summary())
+
+        visit(self)
+        return lines
+
     def deps(self) -> list[Any]:
         """Return the dependencies, decided once: a delivery that arrives meanwhile belongs to the next run.
 
@@ -145,6 +170,12 @@ class IncrementalTask(ExplainingTask):
 
     def run(self) -> None:
         """Build and commit the result, unless it is there already (early cut-off)."""
+        try:
+            self._run()
+        except OSError as error:
+            raise self._explain_place(error) from None
+
+    def _run(self) -> None:
         recipe = self.recipe()
         fingerprint = digest_value(recipe)
         place = self._place(fingerprint)
@@ -238,6 +269,20 @@ class IncrementalTask(ExplainingTask):
         else:
             self._manifest = self._find(manifest.fingerprint)
             _log.info("%-9s reused %s, which another run built meanwhile", self.task_family, place)
+
+    def _explain_place(self, error: OSError) -> Exception:
+        """Return what the user can mend where a result could not be written, else the error itself."""
+        remedies = {
+            **dict.fromkeys(_NO_ROOM, "Make room there"),
+            **dict.fromkeys(_NOT_ALLOWED, "Let this user write there"),
+        }
+        if error.errno not in remedies:
+            return error
+        where = error.filename or self.results.absolute()
+        reason = os.strerror(error.errno)
+        return PlaceUnwritable(
+            f"{self.task_family}: cannot write {where}: {reason}. {remedies[error.errno]} and run again: nothing half-written is kept."
+        )
 
     def _refuse_changes(self, recipe: dict[str, Any]) -> None:
         try:

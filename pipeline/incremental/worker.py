@@ -58,14 +58,21 @@ class ExplainingWorker(luigi.worker.Worker):
         super().__init__(*args, **kwargs)
 
     def run(self) -> bool:
-        """Run as Luigi does; where the user has something to mend, say it last and exit with its code."""
+        """Run as Luigi does and say what came out; where the user has something to mend, say it last and exit with its code."""
         succeeded = bool(super().run())
+        self._summarise()
         if self._user_errors and CmdlineParser.get_instance() is not None:
             logging.getLogger("luigi-interface").info(luigi.execution_summary.summary(self))
             for _, message in dict.fromkeys(self._user_errors):
                 _log.error(message)
             raise SystemExit(max(code for code, _ in self._user_errors))
         return succeeded
+
+    def _summarise(self) -> None:
+        root = self._scheduled_tasks.get(self._first_task)
+        if getattr(root, "user_error", None) is None:
+            for line in getattr(root, "summaries", list)():
+                _log.info(line)
 
     def _log_complete_error(self, task: Any, tb: str) -> None:
         """Keep what the user can mend for the end, where Luigi would log a traceback."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pipeline.errors import FolderUnreadable
 from pipeline.market import Files
 
 _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")  # how a byte of a name that is no UTF-8 is written
@@ -31,16 +33,32 @@ class Delivery:
 def list_deliveries(folder: Path, files: Files, as_of: date | None = None) -> list[Delivery]:
     """List a market's deliveries in order of (night, name): undated ones, and those dated up to `as_of`.
 
-    Hidden files and anything but regular files (a link counts as what it leads to) are passed over. A folder that does
-    not exist holds no deliveries.
+    Links are followed, folders once each. Hidden files and folders, and anything but files, are passed over. A folder
+    that does not exist holds no deliveries; raises FolderUnreadable for one that may not be read.
     """
-    paths = {path for pattern in files.patterns for path in folder.rglob(pattern)}
     found = [
         Delivery(night_of(path.name), _name_of(path.relative_to(folder)), path)
-        for path in paths
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        for path in _walk(folder)
+        if any(path.relative_to(folder).match(pattern) for pattern in files.patterns) and path.is_file()
     ]
     return sorted(delivery for delivery in found if as_of is None or delivery.night <= as_of.isoformat())
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    seen: set[str] = set()
+    for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a link may lead back to a folder that holds it
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in names if not name.startswith("."))
+
+
+def _refuse(error: OSError) -> None:
+    if isinstance(error, PermissionError):
+        raise FolderUnreadable(f"The folder {error.filename} may not be read ({error.strerror}). Let this user read it.")
 
 
 def path_of(folder: Path, name: str) -> Path:

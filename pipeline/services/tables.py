@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import difflib
+import gzip
 import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,9 @@ import pyarrow.csv as pa_csv
 
 from pipeline.errors import ColumnMissing, DeliveryUnreadable
 from pipeline.market import Files, fold_header
+
+MAX_BYTES = 4_000_000_000  # unpacked: a delivery is read into memory as a whole
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -31,11 +37,23 @@ class RawTable:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a delivery's bytes; raises DeliveryUnreadable where one may not read it."""
+    """Return a delivery's bytes, unpacked where they are gzip's; raises DeliveryUnreadable where that is not possible."""
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except PermissionError as error:
         raise DeliveryUnreadable(f"the file may not be read ({error.strerror}); let this user read it") from None
+    return _unpack(content) if content.startswith(_GZIP) or path.suffix == ".gz" else content
+
+
+def _unpack(content: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            unpacked = stream.read(MAX_BYTES + 1)
+    except (EOFError, OSError, zlib.error) as error:
+        raise DeliveryUnreadable(f"the gzip is damaged or cut short ({error}); fetch the file again") from None
+    if len(unpacked) > MAX_BYTES:
+        raise DeliveryUnreadable(f"the gzip holds more than {MAX_BYTES / 1e9:.0f} GB; split the delivery")
+    return unpacked
 
 
 def read_table(content: bytes, files: Files, required: dict[str, tuple[str, ...]]) -> RawTable:
@@ -71,11 +89,19 @@ def _choose_separator(text: str, files: Files, required: dict[str, tuple[str, ..
     missing = {separator: _missing(headers[separator], required) for separator in files.separators}
     best = min(files.separators, key=lambda separator: len(missing[separator]))
     if missing[best]:
-        wanted = "; ".join(f"{name} ({' or '.join(map(repr, required[name]))})" for name in missing[best])
+        wanted = "; ".join(_name_absent(name, required[name], headers[best]) for name in missing[best])
         raise ColumnMissing(f"the header lacks {wanted}; it reads {text.splitlines()[0][:300]!r}")
     if not headers[best]:
         raise DeliveryUnreadable("the header cannot be told apart from the rows")
     return best, headers[best]
+
+
+def _name_absent(name: str, known: tuple[str, ...], headers: list[str]) -> str:
+    """Name a column that is not there, and the header that may well be it."""
+    folded = {fold_header(header): header for header in headers}
+    near = [match for header in known for match in difflib.get_close_matches(fold_header(header), folded, n=1)]
+    hint = f": is it {folded[near[0]]!r}? Then add that to the headers of [columns.{name}] in the market's TOML" if near else ""
+    return f"{name} ({' or '.join(map(repr, known))}){hint}"
 
 
 def _missing(headers: list[str], required: dict[str, tuple[str, ...]]) -> list[str]:

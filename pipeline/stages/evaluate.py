@@ -51,19 +51,6 @@ def age_years(learnt: pd.DataFrame, test: pd.DataFrame) -> pd.Series:
     return (seen.fillna(learnt["year"].max()) - test["year"]).clip(lower=0)
 
 
-def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:
-    """Return the metrics that matter most as lines for a person."""
-    money, judged = metrics["currency"], "synthetic adverts" if metrics["synthetic"] else "adverts"
-    return [
-        f"judged on {metrics['n_test']:,} {judged} split {metrics['split']}: mean error {metrics['mae']:,.0f} {money}, "
-        f"median {metrics['median_ape']:.1%}; intervals hold {metrics['interval_coverage']:.1%}",
-        *(
-            f"baseline {name}: mean error {errors['mae']:,.0f} {money}, median {errors['median_ape']:.1%}"
-            for name, errors in metrics["baselines"].items()
-        ),
-    ]
-
-
 def judge_baselines(learnt: pd.DataFrame, test: pd.DataFrame, choice: FeatureChoice) -> dict[str, dict[str, float]]:
     """Return the errors of the median of make, model and year, and of the original system's recipe."""
     prices = test["price"].to_numpy()

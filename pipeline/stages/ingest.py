@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import listing
+from pipeline.errors import ColumnMissing
 from pipeline.listing import Kind
-from pipeline.market import Column, Market, fold_header, range_ends
-from pipeline.stages import parse
+from pipeline.market import Column, Market, Rule, fold_header, range_ends
+from pipeline.stages import cells
 
 ROW_UNREADABLE = "row has another number of cells than the header"
 _DTYPES: dict[Kind, str] = {"number": "float64", "category": "str", "text": "str", "date": "str", "boolean": "boolean"}
 _SHOWN = 80  # characters of a value in a message
+_LIKENESS = 0.75  # how like two headers must be (difflib's ratio) for one to be the other's misspelling
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,12 @@ class _Verdicts:
     """Which rows are refused, why, and which optional cells were given up."""
 
     size: int
-    refused: list[tuple[np.ndarray, str, pd.Series]] = field(default_factory=list)
+    refused: list[tuple[np.ndarray, str, np.ndarray]] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
 
-    def refuse(self, mask: np.ndarray, reason: str, cells: pd.Series) -> None:
+    def refuse(self, mask: np.ndarray, reason: str, texts: np.ndarray) -> None:
         if mask.any():
-            self.refused.append((mask, reason, cells))
+            self.refused.append((mask, reason, texts))
 
     def drop(self, mask: np.ndarray, reason: str) -> None:
         if mask.any():
@@ -60,93 +62,116 @@ def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], marke
 
     `rows` holds text under the delivery's own headers, indexed by record number; `unreadable` the records of another
     width; `named` the columns that the file's name gives. A row is rejected when its price, make, model or year is
-    missing or unreadable, or any value lies outside its limits; another cell that cannot be read becomes missing and
-    is counted.
+    missing or unreadable, when any value lies outside its limits, or when one of the market's rules says so; another
+    cell that cannot be read becomes missing and is counted. Raises ColumnMissing where a header is unknown that may
+    well be another name of a column the delivery lacks.
     """
+    _refuse_renamed_columns([str(header) for header in rows.columns], market)
+    readings, rehomed = cells.send_home(cells.read_columns(rows, market, named), market)
     verdicts = _Verdicts(len(rows))
     parsed: dict[str, pd.Series] = {}
-    for name, column in market.columns.items():
-        cells = _find_cells(rows, name, column, named)
-        parsed |= _parse_column(name, column, cells, market, verdicts)
-    listings = pd.DataFrame({name: parsed[name] for name in market.canonical_columns()}).set_axis(rows.index)
+    for name in market.columns:
+        parsed |= _judge_column(name, readings.get(name), market, verdicts)
+    for rule in market.reject:
+        _apply_rule(rule, parsed, readings, verdicts)
+    listings = _identify(pd.DataFrame({name: parsed[name] for name in market.canonical_columns()}), market)
+    listings = listings.set_axis(rows.index).reset_index()
     refused = np.zeros(len(rows), dtype=bool)
     for mask, _, _ in verdicts.refused:
         refused |= mask
-    accepted = _identify(listings[~refused].reset_index(), market)
+    accepted = listings[~refused].reset_index(drop=True)
     rejected = _list_rejections(rows[refused], verdicts, refused, unreadable)
-    return Intake(accepted, rejected, _account(rows, accepted, rejected, unreadable, verdicts, market))
+    account = _count(len(rows) + len(unreadable), accepted, rejected, len(unreadable))
+    account |= {"dropped_values": dict(sorted(verdicts.dropped.items())), "rehomed": rehomed}
+    return Intake(accepted, rejected, account | _list_headers(rows, market) | {"set_aside": _find_fault(account)})
 
 
 def empty_intake(market: Market, set_aside: str) -> Intake:
     """Return the intake of a delivery that is set aside whole, with the reason in its account."""
     intake = ingest_rows(pd.DataFrame(index=pd.Index([], dtype="int64", name="row")), [], market, {})
-    return Intake(intake.accepted, intake.rejected, {**intake.account, "set_aside": set_aside})
+    return Intake(intake.accepted, intake.rejected, {**intake.account, "columns_absent": [], "set_aside": set_aside})
 
 
 def required_headers(market: Market) -> dict[str, tuple[str, ...]]:
-    """Return the headers by which each required column may be found."""
-    return {name: column.headers for name, column in market.columns.items() if column.required and column.headers}
+    """Return the headers by which each column may be found that a delivery must have."""
+    return {
+        name: column.headers
+        for name, column in market.columns.items()
+        if column.headers and (column.required or name in listing.ALWAYS_REQUIRED)
+    }
 
 
-def _find_cells(rows: pd.DataFrame, name: str, column: Column, named: Mapping[str, str]) -> pd.Series | None:
-    if name in named:
-        return pd.Series(named[name], index=rows.index, dtype="str")
-    wanted = {fold_header(header) for header in column.headers}
-    present = [header for header in rows.columns if fold_header(header) in wanted]
-    return rows[present[0]] if present else None
+def _refuse_renamed_columns(headers: list[str], market: Market) -> None:
+    absent = {name: market.columns[name].headers for name in _absent_columns(headers, market)}
+    known = {fold_header(header): (header, name) for name, names in absent.items() for header in names}
+    for header in _unknown_headers(headers, market):
+        near = difflib.get_close_matches(fold_header(header), known, n=1, cutoff=_LIKENESS)
+        if near:
+            meant, name = known[near[0]]
+            raise ColumnMissing(
+                f"the header {header!r} is unknown, and {meant!r} is absent: if they are one, add {header!r} to the headers of "
+                f"[columns.{name}] in the market's TOML; if not, to [rows] unused"
+            )
 
 
-def _parse_column(
-    name: str, column: Column, cells: pd.Series | None, market: Market, verdicts: _Verdicts
-) -> dict[str, pd.Series]:
-    kind = market.kind(name)
+def _absent_columns(headers: list[str], market: Market) -> list[str]:
+    present = set(map(fold_header, headers))
+    return [
+        name for name, column in market.columns.items() if column.headers and not present & set(map(fold_header, column.headers))
+    ]
+
+
+def _unknown_headers(headers: list[str], market: Market) -> list[str]:
+    claimed = [*market.rows.unused, *(header for column in market.columns.values() for header in column.headers)]
+    known = set(map(fold_header, claimed))
+    return sorted(header for header in headers if fold_header(header) not in known)
+
+
+def _judge_column(name: str, reading: cells.Reading | None, market: Market, verdicts: _Verdicts) -> dict[str, pd.Series]:
+    """Return a column's parsed values, with the ends of a range, and say which rows they condemn."""
+    column, kind = market.columns[name], market.kind(name)
     ends = range_ends(name) if column.parser == "range" else ()
-    if cells is None:
-        return {part: _empty(verdicts.size, "number" if ends else kind) for part in (*ends, name)}
-    missing_marks = {parse.clean_text(mark) for mark in (*market.rows.missing, *column.missing)}
-    read = _reader(column, kind, market.rows.decimal_mark)
-    words, places = _unique(cells)
-    known = [parse.clean_text(word) not in missing_marks for word in words]
-    values = [_extract(word, column, read) if is_known else None for word, is_known in zip(words, known, strict=True)]
-    is_missing = ~np.array(known, dtype=bool)[places]
-    is_unreadable = ~is_missing & np.array([value is None for value in values], dtype=bool)[places]
+    if reading is None:
+        nothing = np.full(verdicts.size, None, dtype=object)
+        return {part: _series(nothing, "number" if ends else kind) for part in (*ends, name)}
     if name in listing.ALWAYS_REQUIRED:
-        verdicts.refuse(is_missing, f"{name} missing", cells)
-        verdicts.refuse(is_unreadable, f"{name} unreadable", cells)
+        verdicts.refuse(reading.is_missing, f"{name} missing", reading.cells)
+        verdicts.refuse(reading.is_unreadable, f"{name} unreadable", reading.cells)
     else:
-        verdicts.drop(is_unreadable, f"{name} unreadable")
-    if ends:
-        return _range_columns(name, column, ends, values, places, verdicts, cells)
-    parsed = _series(values, places, kind)
-    if kind == "number":
-        parsed = parsed * listing.UNITS[column.unit] if column.unit else parsed
-        _judge_limits(name, column, parsed, verdicts, cells)
-    return {name: parsed}
-
-
-def _range_columns(
-    name: str,
-    column: Column,
-    ends: tuple[str, ...],
-    values: list[Any],
-    places: np.ndarray,
-    verdicts: _Verdicts,
-    cells: pd.Series,
-) -> dict[str, pd.Series]:
-    factor = listing.UNITS[column.unit] if column.unit else 1.0
+        verdicts.drop(reading.is_unreadable, f"{name} unreadable")
+    if not ends:
+        parsed = _series(reading.values, kind)
+        if kind == "number":
+            _judge_limits(name, column, parsed, verdicts, reading.cells)
+        return {name: parsed}
     low, high = (
-        _series([None if value is None else value[end] for value in values], places, "number") * factor for end in (0, 1)
+        _series(np.array([None if value is None else value[end] for value in reading.values], dtype=object), "number")
+        for end in (0, 1)
     )
-    _judge_limits(name, column, high, verdicts, cells)
+    _judge_limits(name, column, high, verdicts, reading.cells)
     return {name: (low + high) / 2, ends[0]: low, ends[1]: high}
 
 
-def _judge_limits(name: str, column: Column, values: pd.Series, verdicts: _Verdicts, cells: pd.Series) -> None:
+def _judge_limits(name: str, column: Column, values: pd.Series, verdicts: _Verdicts, texts: np.ndarray) -> None:
     if column.limits is None:
         return
     low, high = column.limits
-    verdicts.refuse((values < low).to_numpy(), f"{name} below {_write_limit(low)}", cells)
-    verdicts.refuse((values > high).to_numpy(), f"{name} above {_write_limit(high)}", cells)
+    verdicts.refuse((values < low).to_numpy(), f"{name} below {_write_limit(low)}", texts)
+    verdicts.refuse((values > high).to_numpy(), f"{name} above {_write_limit(high)}", texts)
+
+
+def _apply_rule(rule: Rule, parsed: Mapping[str, pd.Series], readings: Mapping[str, cells.Reading], verdicts: _Verdicts) -> None:
+    names = [*rule.between, *rule.words]
+    if not all(name in readings for name in names):
+        return  # a delivery without the column says nothing that the rule asks about
+    mask = np.ones(verdicts.size, dtype=bool)
+    for name, words in rule.words.items():
+        mask &= parsed[name].isin(list(words)).to_numpy(dtype=bool)
+    for name, (low, high) in rule.between.items():
+        mask &= parsed[name].between(low, high).to_numpy(dtype=bool)
+    shown = np.full(verdicts.size, "", dtype=object)
+    shown[mask] = [", ".join(texts) for texts in zip(*(readings[name].cells[mask] for name in names), strict=True)]
+    verdicts.refuse(mask, rule.reason, shown)
 
 
 def _write_limit(limit: float) -> str:
@@ -154,53 +179,26 @@ def _write_limit(limit: float) -> str:
     return f"{limit:,.10g}" if abs(limit) >= 10_000 else f"{limit:g}"
 
 
-def _reader(column: Column, kind: Kind, decimal_mark: str) -> Callable[[str], Any]:
-    if column.parser == "range":
-        return lambda text: parse.parse_range(text, decimal_mark)
-    if kind == "number":
-        return lambda text: parse.parse_number(text, decimal_mark)
-    if kind == "date":
-        return lambda text: parse.parse_date(text, column.date_format)
-    if kind == "boolean":
-        return lambda text: parse.parse_boolean(text, column.values)
-    return parse.word_reader(column.values)
+def _series(values: np.ndarray, kind: Kind) -> pd.Series:
+    return pd.Series(values, dtype=_DTYPES[kind])
 
 
-def _extract(text: str, column: Column, read: Callable[[str], Any]) -> Any:
-    if not column.pattern:
-        return read(text)
-    found = re.search(column.pattern, text)
-    return read(found.group(1)) if found else None
+def _identify(rows: pd.DataFrame, market: Market) -> pd.DataFrame:
+    """Add `listing_id` (the advert's id, else the VIN, else the description) and `twin_id`.
 
-
-def _unique(cells: pd.Series) -> tuple[list[str], np.ndarray]:
-    """Return the distinct texts and each row's place among them: every text is parsed once."""
-    places, words = pd.factorize(cells.to_numpy(dtype=object))
-    return [str(word) for word in words], places
-
-
-def _series(values: list[Any], places: np.ndarray, kind: Kind) -> pd.Series:
-    if not values:
-        return _empty(len(places), kind)
-    lookup = pd.Series(values, dtype=_DTYPES[kind])
-    return lookup.take(places).reset_index(drop=True)
-
-
-def _empty(size: int, kind: Kind) -> pd.Series:
-    return pd.Series([None] * size, dtype=_DTYPES[kind])
-
-
-def _identify(accepted: pd.DataFrame, market: Market) -> pd.DataFrame:
-    """Add `listing_id` (the advert's id, else the VIN, else a digest of the whole row) and `twin_id`."""
+    A description is the whole row without its price, and a price's rank among the prices that this delivery asks for
+    such cars: two equal cars at two prices are two listings, and none of them is another one when its price changes.
+    """
     names = list(market.canonical_columns())
-    identity = pd.Series([f"row:{digest}" for digest in _digest_rows(accepted, sorted(names))], dtype="str")
+    digests = pd.Series(_digest_rows(rows, sorted(set(names) - {"price"})), index=rows.index, dtype="str")
+    ranks = rows["price"].groupby(digests).rank("dense").fillna(0).astype("int64").astype("str")
+    identity = "row:" + digests + "-" + ranks
     for name in reversed(listing.IDENTITIES):
         if name in names:
-            given = accepted[name].notna()
-            identity = identity.where(~given, f"{name}:" + accepted[name].astype("str"))
-    accepted["listing_id"] = identity.astype("str")
-    accepted["twin_id"] = pd.Series(_digest_rows(accepted, market.twin_columns()), dtype="str")
-    return accepted
+            given = rows[name].notna()
+            identity = identity.where(~given, f"{name}:" + rows[name].astype("str"))
+    twins = pd.Series(_digest_rows(rows, market.twin_columns()), index=rows.index, dtype="str")
+    return rows.assign(listing_id=identity.astype("str"), twin_id=twins)
 
 
 def _digest_rows(rows: pd.DataFrame, names: list[str]) -> list[str]:
@@ -216,10 +214,10 @@ def _list_rejections(
     reasons: list[list[str]] = [[] for _ in range(len(rows))]
     details: list[list[str]] = [[] for _ in range(len(rows))]
     order = np.cumsum(refused) - 1
-    for mask, reason, cells in verdicts.refused:
-        for place, cell in zip(order[mask], cells[mask], strict=True):
+    for mask, reason, texts in verdicts.refused:
+        for place, text in zip(order[mask], texts[mask], strict=True):
             reasons[place].append(reason)
-            details[place].append(f"{reason}: {cell[:_SHOWN]!r}")
+            details[place].append(f"{reason}: {text[:_SHOWN]!r}")
     records = [json.dumps(record, ensure_ascii=False, sort_keys=True) for record in rows.to_dict("records")]
     judged = pd.DataFrame({"row": rows.index, "reasons": reasons, "details": details, "record": records})
     misfits = pd.DataFrame(
@@ -234,22 +232,26 @@ def _list_rejections(
     return pd.concat([judged.astype(dtypes), misfits.astype(dtypes)]).sort_values("row", ignore_index=True)
 
 
-def _account(
-    rows: pd.DataFrame,
-    accepted: pd.DataFrame,
-    rejected: pd.DataFrame,
-    unreadable: Sequence[tuple[int, str]],
-    verdicts: _Verdicts,
-    market: Market,
-) -> dict[str, Any]:
-    known = {fold_header(header) for column in market.columns.values() for header in column.headers}
+def _count(rows: int, accepted: pd.DataFrame, rejected: pd.DataFrame, unreadable: int) -> dict[str, Any]:
     return {
-        "rows": len(rows) + len(unreadable),
+        "rows": rows,
         "accepted": len(accepted),
-        "rejected": len(rejected) - len(unreadable),
-        "unreadable": len(unreadable),
+        "rejected": len(rejected) - unreadable,
+        "unreadable": unreadable,
         "reasons": {reason: int(count) for reason, count in sorted(rejected["reasons"].explode().value_counts().items())},
-        "dropped_values": dict(sorted(verdicts.dropped.items())),
-        "columns_unused": sorted(header for header in map(str, rows.columns) if fold_header(header) not in known),
-        "set_aside": None,
     }
+
+
+def _list_headers(rows: pd.DataFrame, market: Market) -> dict[str, list[str]]:
+    headers = [str(header) for header in rows.columns]
+    return {"columns_unused": _unknown_headers(headers, market), "columns_absent": _absent_columns(headers, market)}
+
+
+def _find_fault(account: Mapping[str, Any]) -> str | None:
+    """Say why a delivery counts as set aside though it could be read."""
+    if not account["rows"]:
+        return "it holds a header and no rows"
+    if not account["accepted"]:
+        most = max(account["reasons"].items(), key=lambda item: item[1])
+        return f"none of its {account['rows']:,} rows could be accepted ({most[0]}: {most[1]:,})"
+    return None

@@ -83,16 +83,21 @@ def parse_boolean(text: str, values: Mapping[str, object] | None = None) -> bool
     return True if folded in _TRUE else False if folded in _FALSE else None
 
 
-def word_reader(values: Mapping[str, object]) -> Callable[[str], str | None]:
+def word_reader(values: Mapping[str, object], *, keeps_others: bool = False) -> Callable[[str], str | None]:
     """Return a reader of words: through the market's vocabulary where it has one, else as they are.
 
     >>> word_reader({"Essence": "petrol"})(" essence "), word_reader({"Essence": "petrol"})("GPL"), word_reader({})("Golf ")
     ('petrol', None, 'Golf')
+    >>> word_reader({"vw": "Volkswagen"}, keeps_others=True)("Audi")
+    'Audi'
     """
-    if not values:
-        return lambda text: clean_text(text) or None
     vocabulary = {clean_text(raw).casefold(): str(word) for raw, word in values.items()}
-    return lambda text: vocabulary.get(clean_text(text).casefold())
+
+    def read(text: str) -> str | None:
+        word = clean_text(text)
+        return vocabulary.get(word.casefold(), word if keeps_others or not vocabulary else "") or None
+
+    return read
 
 
 def _compile(decimal_mark: str) -> re.Pattern[str]:

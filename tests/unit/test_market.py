@@ -52,7 +52,7 @@ def test_four_columns_a_title_and_a_currency_make_a_market(folder):
 @pytest.mark.parametrize(
     ("addition", "message"),
     [
-        ('vin = { header = ["VIN"] }', "unknown field `header` - at `$.columns[...]` (did you mean 'headers'?)"),
+        ('vin = { header = ["VIN"] }', "[columns.vin] Object contains unknown field `header` (did you mean 'headers'?)"),
         ("[chekc]", "unknown field `chekc` (did you mean 'check'?)"),
         ('vin = { headers = "VIN" }', "Expected `array`, got `str`"),
         ("vin = { headers = [1] }", "Expected `str`, got `int`"),

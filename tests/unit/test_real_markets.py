@@ -83,7 +83,7 @@ class TestAvito:
         assert (avito_intake.account["rows"], avito_intake.account["accepted"]) == (24_776, 24_776)
 
     def test_one_scrape_appended_three_times_is_a_third_as_many_listings(self, avito_intake):
-        listings, _ = fold_listings([avito_intake.accepted], [""])
+        listings = fold_listings([avito_intake.accepted], [""]).listings
         assert len(listings) == 8_099
         assert listings["group_id"].nunique() == 7_833
 
@@ -119,7 +119,7 @@ class TestAvito:
 
     def test_each_advert_of_the_full_schema_joins_the_group_of_its_short_row(self, full_schema, avito_intake):
         frames = [full_schema["latin1"].accepted, full_schema["utf8"].accepted, avito_intake.accepted]
-        listings, _ = fold_listings(frames, [""] * 3)
+        listings = fold_listings(frames, [""] * 3).listings
         has_id = listings["listing_id"].str.startswith("advert_id:")
         assert (len(listings), has_id.sum()) == (8_099 + 20, 20)
         assert listings.loc[has_id, "group_id"].nunique() == 20

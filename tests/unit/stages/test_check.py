@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import NoUsableDelivery, TooManyRejections
+from pipeline.errors import DeliverySetAside, NoUsableDelivery, TooManyRejections
 from pipeline.market import Demands
-from pipeline.stages.check import judge_intake, tell_account
+from pipeline.stages.check import judge_intake
 
 DEMANDS = Demands(max_rejected_share=0.3, min_accepted_rows=10)
 
@@ -20,6 +20,7 @@ def account(accepted: int, rejected: int = 0, unreadable: int = 0, **more: Any) 
         "unreadable": unreadable,
         "reasons": {reason: count for reason, count in reasons.items() if count},
         "dropped_values": {},
+        "rehomed": {},
         "set_aside": None,
         **more,
     }
@@ -42,15 +43,16 @@ def test_the_accounts_of_all_deliveries_are_summed():
         "unreadable": 1,
         "reasons": {"price missing": 5, "row of another width": 1},
         "dropped_values": {"fuel unreadable": 5},
+        "rehomed": {},
         "set_aside": {},
-        "deliveries": 2,
+        "deliveries": {"a.csv": first, "b.csv": second},
     }
 
 
 def test_a_delivery_set_aside_does_not_stop_the_good_ones():
     judged = judge_intake({"good.csv": account(20), "bad.csv": set_aside("the file is empty")}, DEMANDS)
     assert judged["set_aside"] == {"bad.csv": "the file is empty"}
-    assert judged["deliveries"] == 2
+    assert judged["deliveries"].keys() == {"bad.csv", "good.csv"}
 
 
 @pytest.mark.parametrize(("accepted", "rejected", "unreadable"), [(70, 30, 0), (70, 0, 30), (700, 300, 0), (10, 0, 0)])
@@ -101,9 +103,17 @@ def test_the_order_of_deliveries_changes_nothing():
     assert list(judged[0]["set_aside"]) == list(judged[1]["set_aside"])
 
 
-def test_an_account_is_told_in_a_few_lines():
-    judged = judge_intake({"a.csv": account(2000, 20, 1), "b.csv": set_aside("the file is empty")}, DEMANDS)
-    assert tell_account(judged) == [
-        "2,021 rows in 2 deliveries: 2,000 accepted, 20 rejected, 1 unreadable (price missing: 20, row of another width: 1)",
-        "set aside b.csv: the file is empty",
-    ]
+def test_a_delivery_set_aside_fails_the_run_where_the_market_says_so():
+    strict = Demands(may_set_aside=False, min_accepted_rows=10)
+    with pytest.raises(DeliverySetAside, match=r"1 of 2 deliveries cannot be used.*bad\.csv: the file is empty"):
+        judge_intake({"good.csv": account(20), "bad.csv": set_aside("the file is empty")}, strict)
+
+
+def test_the_rows_of_a_delivery_set_aside_do_not_count_among_the_rejected():
+    judged = judge_intake({"good.csv": account(20), "bad.csv": account(0, 500, set_aside="none could be accepted")}, DEMANDS)
+    assert (judged["rows"], judged["rejected"]) == (520, 500)
+
+
+def test_each_delivery_keeps_its_own_account():
+    accounts = {"b.csv": account(20, 1), "a.csv": account(30)}
+    assert judge_intake(accounts, DEMANDS)["deliveries"] == accounts

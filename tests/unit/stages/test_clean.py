@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.stages.clean import fold_listings
+from pipeline.stages.clean import Folded, fold_listings
 from tests.drawing import draw_listings
 
 NIGHT_1 = """
@@ -18,10 +18,19 @@ c          | t1      | 8500  | 30000      | no
 """
 
 
-def fold(*nights: tuple[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Fold drawn deliveries, each given as (night, drawing)."""
+CAR = {"make": "Audi", "model": "A4", "year": 2015.0}
+
+
+def fold_all(*nights: tuple[str, str]) -> Folded:
+    """Fold drawn deliveries, each given as (night, drawing); a drawing that names no car is about one Audi."""
     frames = [draw_listings(drawing) for _, drawing in nights]
-    return fold_listings([frame.assign(row=range(1, len(frame) + 1)) for frame in frames], [night for night, _ in nights])
+    frames = [frame.assign(row=range(1, len(frame) + 1), **{**CAR, **frame}) for frame in frames]
+    return fold_listings(frames, [night for night, _ in nights])
+
+
+def fold(*nights: tuple[str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    folded = fold_all(*nights)
+    return folded.listings, folded.prices
 
 
 def listing(listings: pd.DataFrame, listing_id: str) -> pd.Series:
@@ -123,3 +132,46 @@ def test_a_listing_of_an_undated_delivery_too_has_no_first_date():
     listings, _ = fold(("", drawn), ("2024-02-01", drawn + "\nb | u | 6"))
     assert listings["first_seen_on"].isna().tolist() == [True, False]
     assert listings["last_seen_on"].tolist() == ["2024-02-01", "2024-02-01"]
+
+
+class TestContestedIdentities:
+    """An advert's id or a VIN that stands for several cars."""
+
+    YARIS = """
+listing_id | twin_id | price | make   | model | year
+vin:1      | t1      | 3000  | Toyota | Yaris | {}
+"""
+
+    def test_the_car_of_most_nights_has_it_and_the_others_rows_are_left_out(self):
+        folded = fold_all(
+            ("2024-01-01", self.YARIS.format(2009)),
+            ("2024-01-02", self.YARIS.format(2009)),
+            ("2024-01-03", self.YARIS.format(2007)),
+        )
+        assert folded.listings["year"].tolist() == [2009]
+        assert folded.listings["last_seen_on"].tolist() == ["2024-01-02"]
+        assert (folded.account["contested_identities"], folded.account["rows_left_out"]) == (1, 1)
+
+    def test_of_equals_the_one_seen_last_has_it(self):
+        folded = fold_all(("2024-01-01", self.YARIS.format(2009)), ("2024-01-02", self.YARIS.format(2007)))
+        assert folded.listings["year"].tolist() == [2007]
+
+    def test_an_uncontested_one_beside_it_keeps_all_its_rows(self):
+        other = self.YARIS.format(2015).replace("vin:1", "vin:2")
+        folded = fold_all(
+            ("2024-01-01", other + self.YARIS.format(2009)[len(self.YARIS.split("vin")[0]) :]), ("2024-01-02", other)
+        )
+        assert folded.listings["nights_seen"].tolist() == [1, 2]
+        assert folded.account["rows_left_out"] == 0
+
+
+def test_a_car_at_two_prices_on_one_night_has_the_one_that_stands_last():
+    twice = "listing_id | twin_id | price\na | t | 9000\na | t | 8000"
+    _, prices = fold(("2024-01-01", twice), ("2024-01-02", twice))
+    assert prices["price"].tolist() == [8000]
+
+
+def test_the_account_counts_listings_and_changes():
+    folded = fold_all(("2024-01-01", NIGHT_1), ("2024-01-02", NIGHT_2))
+    assert folded.account["listings"] == 3
+    assert (folded.account["price_changes"], folded.account["listings_with_a_price_change"]) == (1, 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.stages.evaluate import Judgement, estimate_by_forest, estimate_by_median, judge_model, tell_metrics
+from pipeline.stages.evaluate import Judgement, estimate_by_forest, estimate_by_median, judge_model
 from pipeline.stages.features import choose_features
 from pipeline.stages.metrics import measure_errors
 from pipeline.stages.train import Hyperparameters, fit_model
@@ -137,10 +137,3 @@ def test_the_metrics_name_the_features_used_and_refused(judgement):
 
 def test_the_segments_are_of_the_judged_listings(judgement):
     assert judgement.segments.groupby("segment_kind")["n"].sum().to_dict() == {"make": 100, "price": 100, "age": 100}
-
-
-def test_metrics_are_told_in_the_markets_currency(judgement):
-    first, *baselines = tell_metrics(judgement.metrics)
-    assert first.startswith("judged on 100 synthetic adverts split by identity: mean error ")
-    assert " EUR, median " in first
-    assert len(baselines) == 2

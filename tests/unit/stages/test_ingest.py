@@ -90,7 +90,9 @@ class TestRejection:
             "unreadable": 1,
             "reasons": {"price below 100": 1, ROW_UNREADABLE: 1, "year missing": 1},
             "dropped_values": {},
+            "rehomed": {},
             "columns_unused": ["junk"],
+            "columns_absent": ["fuel", "engine_l"],
             "set_aside": None,
         }
 

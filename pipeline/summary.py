@@ -1,0 +1,58 @@
+"""What a run says at its end: accounts and metrics in a few lines for a person, whether they are new or reused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_SHOWN = 12  # reasons, and names in a list
+
+
+def tell_intake(account: Mapping[str, Any]) -> list[str]:
+    """Tell what became of the rows of all deliveries (Check's account)."""
+    lines = [
+        f"{account['rows']:,} rows in {_count(len(account['deliveries']), 'delivery', 'deliveries')}: {account['accepted']:,} accepted, "
+        f"{account['rejected']:,} rejected, {account['unreadable']:,} unreadable"
+    ]
+    titles = {"reasons": "rejected", "dropped_values": "values lost", "rehomed": "values sent home"}
+    lines.extend(f"{title}: {_name_counts(account[key])}" for key, title in titles.items() if account[key])
+    lines.extend(f"set aside {name}: {reason}" for name, reason in account["set_aside"].items())
+    return lines
+
+
+def tell_listings(account: Mapping[str, int]) -> list[str]:
+    """Tell how many cars the rows are (Clean's account)."""
+    lines = [
+        f"{_count(account['listings'], 'listing', 'listings')}, {account['listings_with_a_price_change']:,} of them with another price than "
+        f"before ({account['price_changes']:,} changes)"
+    ]
+    if account["contested_identities"]:
+        lines.append(
+            f"{_count(account['contested_identities'], 'identity was', 'identities were')} carried by several cars: "
+            f"{account['rows_left_out']:,} rows left out"
+        )
+    return lines
+
+
+def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:
+    """Tell how good the model is beside the baselines (Evaluate's metrics)."""
+    money = metrics["currency"]
+    label = " (synthetic)" if metrics["synthetic"] else ""
+    return [
+        f"judged on {metrics['n_test']:,}{label} adverts split {metrics['split']}: mean error {metrics['mae']:,.0f} {money}, "
+        f"median {metrics['median_ape']:.1%}; intervals hold {metrics['interval_coverage']:.1%}",
+        *(
+            f"baseline {name}: mean error {errors['mae']:,.0f} {money}, median {errors['median_ape']:.1%}"
+            for name, errors in metrics["baselines"].items()
+        ),
+    ]
+
+
+def _name_counts(counts: Mapping[str, int]) -> str:
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    named = ", ".join(f"{name}: {count:,}" for name, count in most[:_SHOWN])
+    return named + (f", and {len(most) - _SHOWN} more" if len(most) > _SHOWN else "")
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

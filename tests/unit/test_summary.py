@@ -1,0 +1,62 @@
+"""What a run says at its end."""
+
+from pipeline.summary import tell_intake, tell_listings, tell_metrics
+
+INTAKE = {
+    "rows": 2021,
+    "accepted": 2000,
+    "rejected": 20,
+    "unreadable": 1,
+    "reasons": {"price missing": 20, "row of another width": 1},
+    "dropped_values": {},
+    "rehomed": {"gearbox → fuel": 7},
+    "set_aside": {"b.csv": "the file is empty"},
+    "deliveries": {"a.csv": {}, "b.csv": {}},
+}
+ERRORS = {"mae": 1234.5, "median_ape": 0.0712}
+
+
+def test_an_intake_is_told_in_a_few_lines():
+    assert tell_intake(INTAKE) == [
+        "2,021 rows in 2 deliveries: 2,000 accepted, 20 rejected, 1 unreadable",
+        "rejected: price missing: 20, row of another width: 1",
+        "values sent home: gearbox → fuel: 7",
+        "set aside b.csv: the file is empty",
+    ]
+
+
+def test_a_long_list_of_reasons_is_cut_after_the_most_frequent():
+    reasons = {f"reason {number:02d}": number for number in range(1, 16)}
+    line = tell_intake({**INTAKE, "reasons": reasons})[1]
+    assert line.startswith("rejected: reason 15: 15, ")
+    assert line.endswith("reason 04: 4, and 3 more")
+
+
+def test_listings_are_told_with_their_price_changes():
+    account = {
+        "listings": 1,
+        "price_changes": 2,
+        "listings_with_a_price_change": 1,
+        "contested_identities": 0,
+        "rows_left_out": 0,
+    }
+    assert tell_listings(account) == ["1 listing, 1 of them with another price than before (2 changes)"]
+    assert tell_listings({**account, "contested_identities": 1, "rows_left_out": 3})[1] == (
+        "1 identity was carried by several cars: 3 rows left out"
+    )
+
+
+def test_metrics_are_told_in_the_markets_currency_and_labelled_where_synthetic():
+    metrics = {
+        **ERRORS,
+        "currency": "EUR",
+        "synthetic": True,
+        "n_test": 100,
+        "split": "by identity",
+        "interval_coverage": 0.9,
+        "baselines": {"median": ERRORS},
+    }
+    assert tell_metrics(metrics) == [
+        "judged on 100 (synthetic) adverts split by identity: mean error 1,234 EUR, median 7.1%; intervals hold 90.0%",
+        "baseline median: mean error 1,234 EUR, median 7.1%",
+    ]
