@@ -1,19 +1,33 @@
-"""Rows, listings and metrics of every real market at hand: `CARPRICE_DATA=FOLDER python -m benchmarks.markets`."""
+"""What every real market at hand gives: `CARPRICE_DATA=FOLDER python -m benchmarks.markets [--write]`.
+
+Prints accounts, metrics, and examples to look at; `--write` puts them into docs/markets.md, below its marker.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from benchmarks.machine import describe_machine
-from benchmarks.projects import run_luigi, temporary_project
+from benchmarks.projects import REPOSITORY, run_luigi, temporary_project
+from pipeline.market import Market, fold_header
+from pipeline.market_files import load_market
+
+PAGE = REPOSITORY / "docs/markets.md"
+MARKER = "<!-- Below: `CARPRICE_DATA=FOLDER python -m benchmarks.markets --write`. Do not edit. -->"
+EXAMPLES = 10
+SHOWN = ("make", "model", "year", "mileage_km", "fuel", "gearbox", "engine_l", "price")
+BASELINES = {"median_make_model_year": "median of make, model, year", "original_recipe": "the original's recipe"}
 
 
 def main() -> int:
-    """Run the main job on each market of CARPRICE_DATA that a TOML describes, and print the tables."""
+    """Run the main job on each market of CARPRICE_DATA that a TOML describes, and print or write the page."""
     raw = os.environ.get("CARPRICE_DATA")
     if not raw or not Path(raw).is_dir():
         sys.stderr.write("Set CARPRICE_DATA to a folder that holds a folder of deliveries per market.\n")
@@ -21,60 +35,172 @@ def main() -> int:
     with temporary_project() as root:
         described = {path.stem for path in (root / "pipeline/markets").glob("*.toml")}
         markets = sorted(folder.name for folder in Path(raw).iterdir() if folder.name in described)
-        results = {market: measure_market(root, market, Path(raw).resolve()) for market in markets}
-    print(report(results))
+        sections = [show_market(root, market, Path(raw).resolve()) for market in markets]
+    page = "\n".join([f"{describe_machine()}.", "", *sections])
+    if "--write" in sys.argv:
+        PAGE.write_text(PAGE.read_text(encoding="utf-8").partition(MARKER)[0] + MARKER + "\n\n" + page, encoding="utf-8")
+    else:
+        print(page)
     return 0
 
 
-def measure_market(root: Path, market: str, raw: Path) -> dict[str, Any]:
-    """Run the main job on one market and return its accounts, metrics and seconds."""
-    cost = run_luigi(root, "pipeline", "Evaluate", "--market", market, "--pipeline-raw", str(raw))
-    stages = json.loads((root / f"data/current/{market}.json").read_text())["stages"]
-    return {
-        "intake": json.loads((root / stages["check"] / "account.json").read_text()),
-        "metrics": json.loads((root / stages["evaluate"] / "metrics.json").read_text()),
-        "model_mb": (root / stages["train"] / "model.skops").stat().st_size / 1e6,
-        "wall_s": cost.wall_s,
+def show_market(root: Path, name: str, raw: Path) -> str:
+    """Run the main job on one market and return its section as Markdown."""
+    cost = run_luigi(root, "pipeline", "Evaluate", "--market", name, "--pipeline-raw", str(raw))
+    stages = {
+        stage: root / place for stage, place in json.loads((root / f"data/current/{name}.json").read_text())["stages"].items()
     }
-
-
-def report(results: dict[str, dict[str, Any]]) -> str:
-    """Return both tables as Markdown."""
+    market = load_market(name, (root / "pipeline/markets",))
+    intake, listings, metrics = (
+        json.loads((stages[stage] / file).read_text())
+        for stage, file in (("check", "account.json"), ("clean", "account.json"), ("evaluate", "metrics.json"))
+    )
+    model_mb = (stages["train"] / "model.skops").stat().st_size / 1e6
     lines = [
-        f"{describe_machine()}.",
+        f"## {name}: {market.title}",
         "",
-        "| market | rows | accepted | rejected, by reason | listings: train / calibration / test | split | cold run s | model MB |",
-        "|---|---|---|---|---|---|---|---|",
-        *(_rows_line(market, result) for market, result in results.items()),
+        f"{intake['rows']:,} rows in {len(intake['deliveries'])} deliveries = {intake['accepted']:,} accepted + {intake['rejected']:,} rejected "
+        f"+ {intake['unreadable']:,} unreadable. {listings['listings']:,} listings, {listings['listings_with_a_price_change']:,} with more than "
+        f"one price ({listings['price_changes']:,} changes{_tell_changes(stages['clean'])}). The run from nothing took {cost.wall_s:.0f} s; "
+        f"the model has {model_mb:.1f} MB.",
         "",
-        "| market | model | MAE | median APE | within 10 % | R² | 90 % intervals hold | median width |",
-        "|---|---|---|---|---|---|---|---|",
-        *(line for market, result in results.items() for line in _metrics_lines(market, result["metrics"])),
+        *_show_counts("rejected, by reason (a row may have several)", intake["reasons"]),
+        *_show_counts("values sent home", intake["rehomed"]),
+        *_show_counts("values lost", intake["dropped_values"]),
+        *_show_contested(listings),
+        *(f"- set aside: {delivery}: {reason}" for delivery, reason in intake["set_aside"].items()),
+        *_show_counts("refused as features", metrics["features_refused"]),
+        "",
+        *_show_metrics(metrics),
+        "",
+        *_show_bands(pd.read_parquet(stages["evaluate"] / "segments.parquet")),
+        "",
+        *_show_listings(pd.read_parquet(stages["clean"] / "listings.parquet")),
+        "",
+        *_show_rejected(root, market),
+        "",
     ]
     return "\n".join(lines)
 
 
-def _rows_line(market: str, result: dict[str, Any]) -> str:
-    intake, metrics = result["intake"], result["metrics"]
-    reasons = ", ".join(f"{reason}: {count:,}" for reason, count in intake["reasons"].items()) or "none"
+def _tell_changes(folder: Path) -> str:
+    prices = pd.read_parquet(folder / "prices.parquet")
+    changes = (prices["price"] / prices.groupby("listing_id")["price"].shift() - 1).dropna()
+    return f", {(changes < 0).mean():.0%} of them down, median {changes.median():.1%}" if len(changes) else ""
+
+
+def _show_counts(title: str, counts: dict[str, Any]) -> list[str]:
+    most = sorted(counts.items(), key=lambda item: (-item[1] if isinstance(item[1], int) else 0, item[0]))
     return (
-        f"| {market} | {intake['rows']:,} | {intake['accepted']:,} | {intake['rejected'] + intake['unreadable']:,} ({reasons}) "
-        f"| {metrics['n_train']:,} / {metrics['n_calibration']:,} / {metrics['n_test']:,} | {metrics['split']} "
-        f"| {result['wall_s']:.0f} | {result['model_mb']:.1f} |"
+        [f"- {title}: " + ", ".join(f"{name}: {count:,}" if isinstance(count, int) else name for name, count in most)]
+        if most
+        else []
     )
 
 
-def _metrics_lines(market: str, metrics: dict[str, Any]) -> list[str]:
+def _show_contested(listings: dict[str, int]) -> list[str]:
+    if not listings["contested_identities"]:
+        return []
+    return [
+        f"- identities carried by several cars: {listings['contested_identities']} ({listings['rows_left_out']} rows left out)"
+    ]
+
+
+def _show_metrics(metrics: dict[str, Any]) -> list[str]:
+    sizes = f"{metrics['n_train']:,} / {metrics['n_calibration']:,} / {metrics['n_test']:,}"
     intervals = f"{metrics['interval_coverage']:.1%} | {metrics['interval_width_share']:.0%}"
-    baselines = [_errors_line(market, name, errors, metrics["currency"], " | ") for name, errors in metrics["baselines"].items()]
-    return [_errors_line(market, "**ours**", metrics, metrics["currency"], intervals), *baselines]
+    rows = [_show_errors("**ours**", metrics, metrics["currency"], intervals)]
+    rows += [_show_errors(BASELINES[name], errors, metrics["currency"], " | ") for name, errors in metrics["baselines"].items()]
+    return [
+        f"Train / calibration / test {sizes}, split {metrics['split']}.",
+        "",
+        "| | MAE | median APE | within 10 % | R² | 90 % intervals hold | median width |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+    ]
 
 
-def _errors_line(market: str, name: str, errors: dict[str, Any], currency: str, intervals: str) -> str:
+def _show_errors(name: str, errors: dict[str, Any], currency: str, intervals: str) -> str:
     return (
-        f"| {market} | {name} | {errors['mae']:,.0f} {currency} | {errors['median_ape']:.1%} "
-        f"| {errors['within_10_share']:.1%} | {errors['r2']:.3f} | {intervals} |"
+        f"| {name} | {errors['mae']:,.0f} {currency} | {errors['median_ape']:.1%} | {errors['within_10_share']:.1%} "
+        f"| {errors['r2']:.3f} | {intervals} |"
     )
+
+
+def _show_bands(segments: pd.DataFrame) -> list[str]:
+    bands = segments[segments["segment_kind"] == "price"]
+    lines = [
+        f"| {band.segment.partition(': ')[2]} | {band.n:,} | {band.median_ape:.1%} | {band.interval_coverage:.1%} |"
+        for band in bands.itertuples()
+    ]
+    return ["| price | judged | median APE | intervals hold |", "|---|---|---|---|", *lines]
+
+
+def _show_listings(listings: pd.DataFrame) -> list[str]:
+    chosen = listings.loc[_choose(listings["listing_id"], EXAMPLES)]
+    names = [name for name in (*SHOWN, "first_seen_on", "nights_seen") if name in chosen and chosen[name].notna().any()]
+    return [
+        f"{len(chosen)} listings, chosen by the digest of their identity:",
+        "",
+        f"| {' | '.join(names)} |",
+        "|---" * len(names) + "|",
+        *(f"| {' | '.join(_write(value) for value in row)} |" for row in chosen[names].itertuples(index=False)),
+    ]
+
+
+def _show_rejected(root: Path, market: Market) -> list[str]:
+    """Show rejected rows of every reason in turn, each as its cells read."""
+    frames = []
+    for manifest in sorted(root.glob("data/ingest/*/manifest.json")):
+        recipe = json.loads(manifest.read_text())["recipe"]
+        if recipe["settings"]["market"]["columns"].keys() == market.columns.keys():
+            frames.append(pd.read_parquet(manifest.parent / "rejected.parquet"))
+    rejected = pd.concat(frames, ignore_index=True).drop_duplicates("record", ignore_index=True)
+    keys = rejected["record"]
+    chosen: dict[int, None] = {}
+    by_reason = [
+        list(_choose(keys[rejected["reasons"].map(lambda found, wanted=reason: wanted in list(found))], EXAMPLES))
+        for reason in _reasons(rejected)
+    ]
+    for turn in range(EXAMPLES):
+        chosen |= {places[turn]: None for places in by_reason if turn < len(places)}
+    lines = [_show_rejection(rejected.loc[place], market) for place in list(chosen)[:EXAMPLES]]
+    if not lines:
+        return []
+    return [
+        f"{len(lines)} rejected rows:",
+        "",
+        "| reasons | make | model | year | mileage | price |",
+        "|---|---|---|---|---|---|",
+        *lines,
+    ]
+
+
+def _reasons(rejected: pd.DataFrame) -> list[str]:
+    return list(rejected["reasons"].explode().value_counts().index)
+
+
+def _show_rejection(row: pd.Series, market: Market) -> str:
+    try:
+        record = {fold_header(header): cell for header, cell in json.loads(row["record"]).items()}
+    except (ValueError, AttributeError):
+        return f"| {'; '.join(row['reasons'])} | {row['record'][:60]} | | | | |"
+    cells = []
+    for name in ("make", "model", "year", "mileage_km", "price"):
+        given = (record.get(fold_header(header), "") for header in market.columns[name].headers)
+        cells.append(next((cell.strip() for cell in given if cell.strip()), ""))
+    return f"| {'; '.join(row['reasons'])} | {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _choose(keys: pd.Series, number: int) -> pd.Index:
+    """Choose as if at random, and the same ones every time."""
+    return keys.map(lambda key: hashlib.sha256(str(key).encode()).hexdigest()).sort_values().index[:number]
+
+
+def _write(value: Any) -> str:
+    if value is None or value != value:  # noqa: PLR0124  # NaN
+        return ""
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

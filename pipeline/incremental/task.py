@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -123,8 +124,9 @@ class IncrementalTask(ExplainingTask):
             seen.add(task.task_id)
             for dependency in task.deps():
                 visit(dependency)
-            if type(task).summary is not IncrementalTask.summary and task.is_committed():
-                lines.extend(f"{task.task_family:<9} {line}" for line in task.summary())
+            if type(task).summary is not IncrementalTask.summary:
+                with contextlib.suppress(UserError):  # said by the worker
+                    lines.extend(f"{task.task_family:<9} {line}" for line in (task.summary() if task.is_committed() else ()))
 
         visit(self)
         return lines

@@ -53,18 +53,27 @@ def read_columns(rows: pd.DataFrame, market: Market, named: Mapping[str, str]) -
     return readings
 
 
-def send_home(readings: Mapping[str, Reading], market: Market) -> tuple[dict[str, Reading], dict[str, int]]:
+@dataclass(frozen=True)
+class Homecoming:
+    """The readings after strays went home, how many cells went from where to where, and how many of each column are lost."""
+
+    readings: dict[str, Reading]
+    moved: dict[str, int]
+    lost: dict[str, int]
+
+
+def send_home(readings: Mapping[str, Reading], market: Market) -> Homecoming:
     """Move cells that their own column cannot mean to the one other column that can.
 
     Which one, only vocabularies and patterns of text can tell: a cell moves when exactly one of those columns knows
     it, and the row has nothing readable there. Two cells of a row that claim the same place both stay where they are,
-    unreadable. Returns the readings and how many cells went from where to where.
+    unreadable. Cells that cannot be read and went nowhere are lost.
     """
     homes = {name: reader for name, reader in _recognisers(market).items() if name in readings}
     claims: dict[str, list[tuple[str, np.ndarray, np.ndarray]]] = {name: [] for name in homes}
     for source, reading in readings.items():
-        if market.columns[source].file_name:
-            continue
+        if market.columns[source].file_name or source in listing.ALWAYS_REQUIRED:
+            continue  # the row is rejected, and its reason must show what stands there
         strays = reading.cells.copy()
         strays[~reading.is_unreadable] = None
         places, words = pd.factorize(strays)
@@ -74,7 +83,7 @@ def send_home(readings: Mapping[str, Reading], market: Market) -> tuple[dict[str
             values = np.array([*meanings, None], dtype=object)[places]  # place -1, a cell that did not stray, takes the None
             free = readings[home].is_missing | readings[home].is_unreadable
             claims[home].append((source, pd.notna(values) & free, values))
-    return _settle(dict(readings), claims)
+    return _settle(readings, claims)
 
 
 def cell_reader(column: Column, kind: Kind, market: Market) -> CellReader:
@@ -184,28 +193,21 @@ def _find_home(word: str, source: str, homes: Mapping[str, Callable[[str], Any]]
     return found[0] if len(found) == 1 else None
 
 
-def _settle(
-    readings: dict[str, Reading], claims: Mapping[str, list[tuple[str, np.ndarray, np.ndarray]]]
-) -> tuple[dict[str, Reading], dict[str, int]]:
-    before = dict(readings)
+def _settle(before: Mapping[str, Reading], claims: Mapping[str, list[tuple[str, np.ndarray, np.ndarray]]]) -> Homecoming:
+    readings = dict(before)
     moved: dict[str, int] = {}
-    gone: dict[str, np.ndarray] = {}
+    strays = {name: reading.is_unreadable for name, reading in before.items()}
     for home, claimed in claims.items():
         is_contested = sum((mask.astype(int) for _, mask, _ in claimed), np.zeros(1, dtype=int)) > 1
         for source, mask, values in claimed:
             moves = mask & ~is_contested
             if moves.any():
                 moved[f"{source} → {home}"] = int(moves.sum())
-                gone[source] = gone.get(source, np.zeros(len(moves), dtype=bool)) | moves
-                ours = readings[home]
-                readings[home] = Reading(
-                    np.where(moves, before[source].cells, ours.cells),
-                    np.where(moves, values, ours.values),
-                    ours.is_missing & ~moves,
-                    ours.is_unreadable & ~moves,
-                )
-    for source, moves in gone.items():  # what left is missing where it stood, unless something else came home there
-        ours = readings[source]
-        left = moves & ours.is_unreadable
-        readings[source] = Reading(ours.cells, ours.values, ours.is_missing | left, ours.is_unreadable & ~left)
-    return readings, dict(sorted(moved.items()))
+                strays[source] = strays[source] & ~moves
+                arrived = Reading(before[source].cells, values, ~moves, ~moves)
+                readings[home] = _choose(moves, arrived, readings[home])
+    for name, reading in readings.items():  # where a cell left and none arrived, the column is missing
+        left = reading.is_unreadable & ~strays[name]
+        readings[name] = Reading(reading.cells, reading.values, reading.is_missing | left, reading.is_unreadable & ~left)
+    lost = {name: int(mask.sum()) for name, mask in strays.items() if mask.any()}
+    return Homecoming(readings, dict(sorted(moved.items())), dict(sorted(lost.items())))

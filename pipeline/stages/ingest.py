@@ -20,6 +20,7 @@ from pipeline.listing import Kind
 from pipeline.market import Column, Market, Rule, fold_header, range_ends
 from pipeline.stages import cells
 
+ROW_EMPTY = "row is empty"
 ROW_UNREADABLE = "row has another number of cells than the header"
 _DTYPES: dict[Kind, str] = {"number": "float64", "category": "str", "text": "str", "date": "str", "boolean": "boolean"}
 _SHOWN = 80  # characters of a value in a message
@@ -42,19 +43,20 @@ class Intake:
 
 @dataclass
 class _Verdicts:
-    """Which rows are refused, why, and which optional cells were given up."""
+    """Which rows are refused, and why; of an empty one that says all."""
 
     size: int
+    is_empty: np.ndarray
     refused: list[tuple[np.ndarray, str, np.ndarray]] = field(default_factory=list)
-    dropped: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.is_empty.any():
+            self.refused.append((self.is_empty, ROW_EMPTY, np.full(self.size, "", dtype=object)))
 
     def refuse(self, mask: np.ndarray, reason: str, texts: np.ndarray) -> None:
+        mask = mask & ~self.is_empty
         if mask.any():
             self.refused.append((mask, reason, texts))
-
-    def drop(self, mask: np.ndarray, reason: str) -> None:
-        if mask.any():
-            self.dropped[reason] = self.dropped.get(reason, 0) + int(mask.sum())
 
 
 def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], market: Market, named: Mapping[str, str]) -> Intake:
@@ -67,8 +69,9 @@ def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], marke
     well be another name of a column the delivery lacks.
     """
     _refuse_renamed_columns([str(header) for header in rows.columns], market)
-    readings, rehomed = cells.send_home(cells.read_columns(rows, market, named), market)
-    verdicts = _Verdicts(len(rows))
+    home = cells.send_home(cells.read_columns(rows, market, named), market)
+    readings = home.readings
+    verdicts = _Verdicts(len(rows), _find_empty(rows))
     parsed: dict[str, pd.Series] = {}
     for name in market.columns:
         parsed |= _judge_column(name, readings.get(name), market, verdicts)
@@ -82,7 +85,8 @@ def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], marke
     accepted = listings[~refused].reset_index(drop=True)
     rejected = _list_rejections(rows[refused], verdicts, refused, unreadable)
     account = _count(len(rows) + len(unreadable), accepted, rejected, len(unreadable))
-    account |= {"dropped_values": dict(sorted(verdicts.dropped.items())), "rehomed": rehomed}
+    lost = {f"{name} unreadable": count for name, count in home.lost.items() if name not in listing.ALWAYS_REQUIRED}
+    account |= {"dropped_values": lost, "rehomed": home.moved}
     return Intake(accepted, rejected, account | _list_headers(rows, market) | {"set_aside": _find_fault(account)})
 
 
@@ -99,6 +103,14 @@ def required_headers(market: Market) -> dict[str, tuple[str, ...]]:
         for name, column in market.columns.items()
         if column.headers and (column.required or name in listing.ALWAYS_REQUIRED)
     }
+
+
+def _find_empty(rows: pd.DataFrame) -> np.ndarray:
+    """Mark the rows of which no cell holds more than blanks."""
+    is_empty = np.full(len(rows), len(rows.columns) > 0)
+    for header in rows.columns:
+        is_empty &= rows[header].str.strip().to_numpy(dtype=object) == ""
+    return is_empty
 
 
 def _refuse_renamed_columns(headers: list[str], market: Market) -> None:
@@ -137,8 +149,6 @@ def _judge_column(name: str, reading: cells.Reading | None, market: Market, verd
     if name in listing.ALWAYS_REQUIRED:
         verdicts.refuse(reading.is_missing, f"{name} missing", reading.cells)
         verdicts.refuse(reading.is_unreadable, f"{name} unreadable", reading.cells)
-    else:
-        verdicts.drop(reading.is_unreadable, f"{name} unreadable")
     if not ends:
         parsed = _series(reading.values, kind)
         if kind == "number":

@@ -23,6 +23,8 @@ BIN = Path(sys.executable).parent
 
 # Root may read and write anywhere; without these capabilities it may not.
 _BOUND = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
+# No file may grow above 20 blocks of 512 bytes.
+_NO_ROOM = ("sh", "-c", 'ulimit -f 20; exec "$@"', "sh")
 CAN_BE_BOUND = not _BOUND or shutil.which("setpriv") is not None
 
 
@@ -32,10 +34,12 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def start(self, *command: str | Path, bound_by_permissions: bool = False, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *command: str | Path, bound_by_permissions: bool = False, no_room: bool = False, **environment: str
+    ) -> subprocess.Popen[str]:
         """Start a command in a session of its own, so that a test can end it with all its children."""
         return subprocess.Popen(
-            [*(_BOUND if bound_by_permissions else ()), *(str(part) for part in command)],
+            [*(_BOUND if bound_by_permissions else ()), *(_NO_ROOM if no_room else ()), *(str(part) for part in command)],
             cwd=self.root,
             env={**os.environ, "PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1", **environment},
             stdin=subprocess.DEVNULL,

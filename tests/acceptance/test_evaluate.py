@@ -37,6 +37,8 @@ def test_a_run_ends_in_metrics_and_a_second_run_does_nothing(project: Project) -
         assert code == 0
         assert "Did not run any tasks" in printed
         assert project.manifests() == before
+        for said in ("accepted, ", "rejected: ", "Clean     ", "judged on "):
+            assert said in printed, "a run with nothing to do tells the account of what is there"
 
 
 def test_the_sample_command_feeds_the_main_job(project: Project) -> None:
@@ -55,7 +57,9 @@ def test_an_edit_that_changes_rows_reaches_the_metrics(project: Project) -> None
     assert project.evaluate()[0] == 0
     before = project.metrics()
     path = project.root / "pipeline/stages/clean.py"
-    path.write_text(path.read_text().replace("return _group_twins(listings),", "return _group_twins(listings.iloc[::2]),"))
+    path.write_text(
+        path.read_text().replace("_group_twins(listings.reset_index())", "_group_twins(listings.reset_index().iloc[::2])")
+    )
 
     code, printed = project.evaluate()
 

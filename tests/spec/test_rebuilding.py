@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -113,6 +114,13 @@ def rename_delivery(project: Project) -> None:
     path.rename(path.with_name(f"avito-{path.name}"))
 
 
+def pack_delivery(project: Project) -> None:
+    """The same rows by gzip: other bytes under another name, and nothing new after the account."""
+    path = first_night(project)
+    path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+    path.unlink()
+
+
 def add_hidden_file(project: Project) -> None:
     (project.raw / ".DS_Store.csv").write_text("not a delivery")
 
@@ -127,6 +135,7 @@ def pretend(_: Project) -> None:
         pytest.param(pretend, NOTHING, id="nothing"),
         # deliveries
         pytest.param(lambda project: first_night(project).touch(), NOTHING, id="delivery touched"),
+        pytest.param(pack_delivery, ["Check", "Ingest"], id="delivery packed"),
         pytest.param(change_price_in("train"), ["Clean", "Evaluate", "Ingest", "Split", "Train"], id="row to learn from edited"),
         pytest.param(change_price_in("test"), ["Clean", "Evaluate", "Ingest", "Split"], id="row to judge by edited"),
         pytest.param(edit_rejected_row, ["Ingest"], id="rejected row edited"),
@@ -157,6 +166,7 @@ def pretend(_: Project) -> None:
             id="service of all stages with frames",
         ),
         pytest.param(append("source/market.py", "\nNEW = 1\n"), ["Check", *INGEST_ALL], id="what a market is, which two stages are given"),
+        pytest.param(append("source/summary.py", "\nNEW = 1\n"), NOTHING, id="what a run says at its end"),
         pytest.param(append("source/market_files.py", "\nNEW = 1\n"), NOTHING, id="how a market's TOML is read: its content counts"),
         pytest.param(append("source/paths.py", "\nNEW = 1\n"), NOTHING, id="where things lie"),
         pytest.param(append("source/settings.py", "\nNEW = 1\n"), NOTHING, id="settings"),
@@ -174,6 +184,17 @@ def pretend(_: Project) -> None:
         pytest.param(
             append("markets/tiny.toml", "\n[columns.has_abs]\nfeature = false\n"), MODEL, id="market: column taken from the model"
         ),
+        pytest.param(
+            append("markets/tiny.toml", '\n[[reject]]\nreason = "x"\nbetween = { price = [10001, 10002] }\n'),
+            INGEST_ALL,
+            id="market: rule that rejects nothing",
+        ),
+        pytest.param(
+            append("markets/tiny.toml", '\n[[reject]]\nreason = "old"\nbetween = { year = [1950, 2010] }\n'),
+            EVERYTHING,
+            id="market: rule that rejects rows",
+        ),
+        pytest.param(append("markets/tiny.toml", '\n[rows]\nunused = ["x"]\n'), INGEST_ALL, id="market: header left out"),
         pytest.param(edit("markets/tiny.toml", "max_rejected_share = 0.5", "max_rejected_share = 0.4"), ["Check"], id="market: demand"),
         pytest.param(edit("markets/tiny.toml", 'title = "Tiny"', 'currency = "EUR"\ntitle = "Tiny"'), ["Evaluate"], id="market: currency"),
         pytest.param(

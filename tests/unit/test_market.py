@@ -73,6 +73,36 @@ def test_four_columns_a_title_and_a_currency_make_a_market(folder):
         ("[check]\nmin_accepted_rows = 0", "Expected `int` >= 1"),
         ("[rows]\ndecimal_mark = ' '", "Invalid enum value ' '"),
         ("[files]\nencodings = ['utf9']", "[files] encodings names 'utf9', which is no encoding"),
+        (
+            'vin = { headers = ["make"] }',
+            "[columns.vin] and [columns.make] both claim the header 'make'; columns that share one need",
+        ),
+        ('fuel = { headers = ["f"], limits = [1, 2] }', "[columns.fuel] limits is for numbers, and this is a category"),
+        ('fuel = { headers = ["f"], unit = "km" }', "[columns.fuel] unit is for numbers, and this is a category"),
+        ('fuel = { headers = ["f"], parser = "range" }', "[columns.fuel] parser 'range' is for numbers, and this is a category"),
+        ('doors = { headers = ["f"], values = { x = "y" } }', "[columns.doors] values is for words, and this is a number"),
+        (
+            'engine_l = { headers = ["e"], large_unit = { unit = "cc", above = 5 }, limits = [0, 9] }',
+            "[columns.engine_l] large_unit and limits overlap: 5 to 9 could be either as it is or cc",
+        ),
+        (
+            'engine_l = { headers = ["e"], large_unit = { unit = "ccm", above = 50 } }',
+            "[columns.engine_l] unit 'ccm' is not known (did you mean 'cc'?)",
+        ),
+        ("[rows]\nunused = ['Price']", "[columns.price] and [rows] unused both claim the header 'price'"),
+        ("[[reject]]\nreason = 'x'", "[[reject]] 'x' says of no column what it rejects"),
+        ("[[reject]]\nreason = 'x'\nwords = { fule = ['y'] }", "[[reject]] 'x' names 'fule', which is no column of this market"),
+        ("[[reject]]\nreason = 'x'\nwords = { price = ['y'] }", "asks for words of price, which is a number; use `between`"),
+        ("[[reject]]\nreason = 'x'\nbetween = { make = [1, 2] }", "asks for a number of make, which is a category"),
+        ("[[reject]]\nreason = 'x'\nbetween = { price = [2, 1] }", "has price upside down"),
+        (
+            "fuel = { headers = ['f'], values = { d = 'diesel' } }\n[[reject]]\nreason = 'x'\nwords = { fuel = ['deisel'] }",
+            "asks for 'deisel', which fuel never says (did you mean 'diesel'?)",
+        ),
+        (
+            "doors = { headers = ['d'], limits = [1, 9] }\n[[reject]]\nreason = 'x'\nbetween = { doors = [10, 12] }",
+            "can never meet a doors of [10.0, 12.0]: its limits are [1.0, 9.0]",
+        ),
         ("[files]\nseparators = ['||']", "[files] separators holds '||', which is not one character"),
     ],
 )
@@ -289,3 +319,7 @@ def test_headers_are_compared_without_blanks_letter_case_and_spelling_of_accents
 
 def test_headers_with_other_words_differ():
     assert fold_header("Prix HT") != fold_header("PrixHT")
+
+
+def test_a_market_may_have_a_dash_in_its_name(folder):
+    assert folder.load(MINIMAL, "my-market").title == "Tiny"

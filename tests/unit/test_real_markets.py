@@ -12,7 +12,7 @@ from pipeline.market import Market
 from pipeline.market_files import load_market
 from pipeline.services.deliveries import list_deliveries
 from pipeline.services.tables import read_table
-from pipeline.stages.clean import fold_listings
+from pipeline.stages.clean import Folded, fold_listings
 from pipeline.stages.features import choose_features
 from pipeline.stages.ingest import Intake, ingest_rows, required_headers
 
@@ -178,3 +178,80 @@ class TestUk:
     def test_nothing_is_given_up_and_no_column_is_unused(self, uk_intakes):
         assert all(intake.account["dropped_values"] == {} for intake in uk_intakes.values())
         assert {header for intake in uk_intakes.values() for header in intake.account["columns_unused"]} == set()
+
+
+@pytest.fixture(scope="module")
+def kijiji_intakes() -> dict[str, Intake]:
+    folder = folder_of("kijiji_ca")
+    market = load_market("kijiji_ca", (paths.PACKAGE / "markets",))
+    return {delivery.night: take_in(delivery.path, market) for delivery in list_deliveries(folder, market.files)}
+
+
+@pytest.fixture(scope="module")
+def kijiji(kijiji_intakes: dict[str, Intake]) -> Folded:
+    return fold_listings([intake.accepted for intake in kijiji_intakes.values()], list(kijiji_intakes))
+
+
+class TestKijiji:
+    """Kijiji Nova Scotia: 84 nights of mostly the same cars."""
+
+    def test_every_row_of_every_night_is_accounted_for(self, kijiji_intakes):
+        accounts = [intake.account for intake in kijiji_intakes.values()]
+        assert len(accounts) == 84
+        assert sum(account["rows"] for account in accounts) == 258_942
+        for account in accounts:
+            assert account["rows"] == account["accepted"] + account["rejected"] + account["unreadable"]
+
+    def test_two_nights_hold_a_header_only(self, kijiji_intakes):
+        reasons = [intake.account["set_aside"] for intake in kijiji_intakes.values() if intake.account["set_aside"]]
+        assert reasons == ["it holds a header and no rows"] * 2
+
+    def test_both_spellings_of_a_header_that_nobody_fills_in_are_known(self, kijiji_intakes):
+        assert {name for intake in kijiji_intakes.values() for name in intake.account["columns_unused"]} == set()
+
+    def test_no_column_holds_its_neighbours_words(self, kijiji_intakes):
+        rows = pd.concat([intake.accepted for intake in kijiji_intakes.values()])
+        assert set(rows["gearbox"].dropna()) == {"automatic", "manual", "other"}
+        assert set(rows["fuel"].dropna()) == {"petrol", "diesel", "hybrid", "electric", "other"}
+        assert rows["fuel"].notna().mean() > 0.9
+
+    def test_fuels_that_slid_into_the_gearbox_come_home(self, kijiji_intakes):
+        moved = sum(intake.account["rehomed"].get("gearbox → fuel", 0) for intake in kijiji_intakes.values())
+        assert moved == 37_399
+
+    def test_neither_price_nor_mileage_is_ever_zero(self, kijiji_intakes):
+        rows = pd.concat([intake.accepted for intake in kijiji_intakes.values()])
+        assert rows["price"].min() >= 200
+        assert rows["mileage_km"].min() > 0
+
+    def test_the_same_car_is_one_listing_with_its_prices(self, kijiji):
+        assert (kijiji.account["listings"], kijiji.account["price_changes"]) == (4_660, 3_670)
+        assert kijiji.listings["vin"].dropna().is_unique
+
+    def test_four_vins_carry_several_cars_once_unnamed_models_are_gone(self, kijiji):
+        assert kijiji.account["contested_identities"] == 4
+
+
+def test_craigslist_gives_make_and_model_and_the_date_of_each_advert():
+    folder = folder_of("craigslist_us")
+    market = load_market("craigslist_us", (paths.PACKAGE / "markets",))
+    rows = take_in(folder / "vehicles_us.csv", market).accepted
+    assert rows["make"].nunique() == 19
+    assert rows["model"].isin(["f-150", "benze sprinter 2500", "f150"]).sum() == (rows["model"] == "f-150").sum() > 3_000
+    assert rows["posted_on"].min() == "2018-05-01"
+    assert rows["posted_on"].notna().all()
+
+
+def test_uk_raw_reads_both_layouts():
+    folder = folder_of("uk_raw")
+    market = load_market("uk_raw", (paths.PACKAGE / "markets",))
+    intakes = {path.stem: take_in(path, market) for path in sorted(folder.glob("*.csv"))}
+    rows = pd.concat([intake.accepted for intake in intakes.values()])
+    assert sum(intake.account["rows"] for intake in intakes.values()) == 9_610
+    assert rows["advert_id"].is_unique
+    assert set(rows["make"]) == {"Ford", "Mercedes-Benz"}
+    assert rows["engine_l"].dropna().between(0.5, 7).all()
+    assert rows["mileage_km"].notna().mean() > 0.99
+    # Both stand in one layout alone, beside what the other layout keeps in the same columns.
+    assert rows["fuel_economy_mpg"].notna().sum() == 8_358
+    assert rows["tax_gbp"].notna().sum() == 8_339

@@ -93,3 +93,18 @@ def test_a_folder_that_does_not_exist_holds_no_deliveries(tmp_path):
 def test_a_folders_date_is_no_night():
     assert night_of("2025-02-01/cars.csv") == ""
     assert night_of("2025-02-01/2025-02-03.csv") == "2025-02-03"
+
+
+def test_a_packed_delivery_is_one_and_its_ending_is_no_part_of_its_stem(tmp_path):
+    touch(tmp_path, "ford.csv.gz", "ford.tar.gz")
+    assert names(tmp_path) == ["ford.csv.gz"]
+
+
+def test_links_are_followed_and_a_folder_that_holds_itself_is_read_once(tmp_path):
+    raw = tmp_path / "raw"
+    touch(tmp_path, "raw/a.csv", "elsewhere/b.csv", "c.csv")
+    (raw / "linked").symlink_to(tmp_path / "elsewhere")
+    (raw / "c.csv").symlink_to(tmp_path / "c.csv")
+    (raw / "round").symlink_to(raw)
+    (raw / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    assert names(raw) == ["a.csv", "c.csv", "linked/b.csv"]

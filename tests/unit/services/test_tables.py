@@ -1,10 +1,13 @@
 """How a delivery's bytes become text cells, and what is no table at all."""
 
+import gzip
+
 import pytest
 
 from pipeline.errors import ColumnMissing, DeliveryUnreadable
 from pipeline.market import Files
-from pipeline.services.tables import RawTable, read_table
+from pipeline.services import tables
+from pipeline.services.tables import RawTable, read_bytes, read_table
 
 
 def read(content: bytes | str, files: Files | None = None, **required: tuple[str, ...]) -> RawTable:
@@ -124,3 +127,38 @@ def test_bytes_that_are_no_table_are_refused_with_the_reason(content, reason):
 def test_bytes_in_no_known_encoding_are_refused():
     with pytest.raises(DeliveryUnreadable, match="the bytes are not utf-8; add the right name"):
         read(b"a,b\n\xff,1\n", Files(encodings=("utf-8",)))
+
+
+class TestPacked:
+    """Deliveries packed by gzip."""
+
+    def read(self, tmp_path, content: bytes, name: str = "a.csv.gz") -> bytes:
+        (tmp_path / name).write_bytes(content)
+        return read_bytes(tmp_path / name)
+
+    @pytest.mark.parametrize("name", ["a.csv.gz", "a.csv"])
+    def test_they_are_unpacked_whatever_their_name(self, tmp_path, name):
+        assert self.read(tmp_path, gzip.compress(b"a,b"), name) == b"a,b"
+
+    @pytest.mark.parametrize(
+        "content", [gzip.compress(b"a,b\n" * 99)[:-9], gzip.compress(b"a,b")[:5], b"a,b", gzip.compress(b"a,b") + b"more"]
+    )
+    def test_a_damaged_one_is_unreadable(self, tmp_path, content):
+        with pytest.raises(DeliveryUnreadable, match="the gzip is damaged or cut short"):
+            self.read(tmp_path, content)
+
+    def test_a_damaged_checksum_is_noticed(self, tmp_path):
+        content = bytearray(gzip.compress(b"make,model\nAudi,A4\n"))
+        content[-5] ^= 255
+        with pytest.raises(DeliveryUnreadable, match="the gzip is damaged or cut short"):
+            self.read(tmp_path, bytes(content))
+
+    def test_one_that_holds_too_much_is_not_unpacked_to_its_end(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(tables, "MAX_BYTES", 1000)
+        with pytest.raises(DeliveryUnreadable, match="the gzip holds more than"):
+            self.read(tmp_path, gzip.compress(bytes(1001)))
+
+
+def test_a_missing_column_is_named_with_the_header_that_may_be_it():
+    with pytest.raises(ColumnMissing, match=r"lacks price \('price' or 'Prix'\): is it 'pricee'\? Then add that to the headers"):
+        read("make,pricee\nAudi,1\n", price=("price", "Prix"))
