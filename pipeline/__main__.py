@@ -8,6 +8,9 @@ import sys
 from collections.abc import Callable
 
 COMMANDS = {
+    "explain": "say what a run would build, and why, before it runs",
+    "status": "say what is current, how old it is, and what is wrong",
+    "gc": "drop results that nothing needs any more",
     "sample": "write synthetic deliveries to try the pipeline on",
     "luigid": "run the central scheduler and its visualiser on loopback",
 }
@@ -20,7 +23,10 @@ def main(argv: list[str] | None = None) -> int:
     modules = {name: importlib.import_module(f"pipeline.commands.{name}") for name in COMMANDS}
     for name, summary in COMMANDS.items():
         modules[name].add_arguments(subparsers.add_parser(name, help=summary, description=modules[name].__doc__))
-    options = parser.parse_args(argv)
+    options, more = parser.parse_known_args(argv)
+    if more and not hasattr(options, "more"):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    options.more = more
     return run_command(modules[options.command].run, options)
 
 

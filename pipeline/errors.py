@@ -3,6 +3,7 @@
 from pipeline.incremental.errors import UserError
 
 __all__ = [
+    "AlreadyRunning",
     "ColumnMissing",
     "DeliverySetAside",
     "DeliveryUnreadable",
@@ -15,6 +16,12 @@ __all__ = [
     "UsageWrong",
     "UserError",
 ]
+
+
+class AlreadyRunning(UserError):
+    """Something that must be alone is not."""
+
+    exit_code = 10
 
 
 class UsageWrong(UserError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
 from pipeline.errors import UserError
@@ -30,8 +32,14 @@ class RunHandler(logging.StreamHandler[TextIO]):
         """Write the record, unless it would say what the one before said."""
         text = self.format(record).partition(" ")[2]  # without the time
         if text != self._last:
-            super().emit(record)
+            with self._bar_aside():
+                super().emit(record)
         self._last = text
+
+    def _bar_aside(self) -> AbstractContextManager[object]:
+        """Take a progress bar away while a line is written; where nothing made one, its library is not loaded either."""
+        tqdm = sys.modules.get("tqdm")
+        return tqdm.tqdm.external_write_mode(file=self.stream) if tqdm else nullcontext()
 
 
 class PlainFormatter(logging.Formatter):

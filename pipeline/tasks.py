@@ -44,6 +44,11 @@ class Stage(IncrementalTask):
     market: str = MarketParameter(default="sample", config_path={"section": "pipeline", "name": "market"})
     libraries: ClassVar[tuple[str, ...]] = TABLES
 
+    @property
+    def subject(self) -> str:
+        """The market."""
+        return self.market
+
     def workspace(self) -> Workspace:
         """Return the project's workspace."""
         return paths.workspace()
@@ -58,6 +63,11 @@ class Ingest(Stage):
 
     delivery: str = luigi.Parameter(description="The file's path below the market's folder.")
     outside_fingerprint = frozenset({"delivery"})
+
+    @property
+    def subject(self) -> str:
+        """The market's delivery."""
+        return f"{self.market}/{self.delivery}"
 
     def files(self) -> dict[str, Path]:
         """Read the delivery."""

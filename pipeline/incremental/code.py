@@ -20,8 +20,8 @@ from pipeline.incremental.digests import Memory
 _LAYER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]  # another way to look finds other digests
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # ast.dump spells a tree differently from version to version
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-# What these members of a task return is in its recipe by value, so that their code need not be.
-_BY_VALUE = frozenset({"settings", "files", "requires"})
+# What the first of these members of a task return is in its recipe by value; the others come before or after a build.
+_BY_VALUE = frozenset({"settings", "files", "requires", "complete", "after_commit", "subject", "summary"})
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 _BUILDING = ".building-"
 _DAMAGED = ".damaged-"
+LEAVINGS = (_BUILDING, _DAMAGED)
 
 
 @contextlib.contextmanager
@@ -23,6 +24,21 @@ def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[N
         yield
     finally:
         _release(path, handle)
+
+
+def is_held(path: Path) -> bool:
+    """Say whether a process holds the lock."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def new_folder(place: Path) -> Path:
@@ -72,18 +88,20 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Replace a small file durably by rename: a reader sees the old text or the new, never a part."""
+def replace_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace a small file by rename, and wait for the disk: a reader sees the old text or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         draft.write_text(text, encoding="utf-8")
-        _sync(draft)
+        if durable:
+            _sync(draft)
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    if durable:
+        _sync(path.parent)
 
 
 def _acquire(path: Path, on_wait: Callable[[], None]) -> int:

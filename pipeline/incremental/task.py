@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import logging
 import os
@@ -22,7 +21,7 @@ from pipeline.incremental import store
 from pipeline.incremental.digests import digest_file, digest_readable, digest_value
 from pipeline.incremental.errors import CodeInvalid, InputChanged, PlaceUnwritable, UserError
 from pipeline.incremental.manifest import FileRecord, Manifest
-from pipeline.incremental.worker import USER_ERROR
+from pipeline.incremental.worker import USER_ERROR, incremental
 from pipeline.incremental.workspace import Workspace, run_id
 
 FORMAT_VERSION = 1  # raise it by hand when this layer changes what a recipe means: everything is rebuilt
@@ -62,6 +61,16 @@ class ExplainingTask(luigi.Task):
         """
         super().__init__(*args, **kwargs)
         self.task_id = f"{self.task_id}_{run_id()}"
+
+    @property
+    def subject(self) -> str:
+        """What the task is about, as far as its family does not say: one subject has one result at a time."""
+        return ""
+
+    @property
+    def name(self) -> str:
+        """The task's name for a person, the same in every run."""
+        return f"{self.task_family} {self.subject}".strip()
 
     def on_failure(self, exception: BaseException) -> str:
         """Say what the scheduler shows and the worker ends with."""
@@ -113,24 +122,6 @@ class IncrementalTask(ExplainingTask):
         """Return lines for a person about the result, shown at the end of every run; only asked for where there is one."""
         return []
 
-    def summaries(self) -> list[str]:
-        """Return the summaries of all results that this task rests on, then its own."""
-        lines: list[str] = []
-        seen: set[str] = set()
-
-        def visit(task: Any) -> None:
-            if task.task_id in seen or not isinstance(task, IncrementalTask):
-                return
-            seen.add(task.task_id)
-            for dependency in task.deps():
-                visit(dependency)
-            if type(task).summary is not IncrementalTask.summary:
-                with contextlib.suppress(UserError):  # said by the worker
-                    lines.extend(f"{task.task_family:<9} {line}" for line in (task.summary() if task.is_committed() else ()))
-
-        visit(self)
-        return lines
-
     def deps(self) -> list[Any]:
         """Return the dependencies, decided once: a delivery that arrives meanwhile belongs to the next run.
 
@@ -164,7 +155,7 @@ class IncrementalTask(ExplainingTask):
         """Say the same without asking for what `complete` of a subclass adds. A True is remembered, a False never."""
         try:
             if self._manifest is None and all(dependency.complete() for dependency in self.deps()):
-                self._manifest = self._find(digest_value(self.recipe()))
+                self._manifest = self._valid(digest_value(self.recipe()))
         except UserError as error:
             self.user_error = error  # Luigi hands on the text of a traceback; the worker shows this instead
             raise
@@ -182,7 +173,7 @@ class IncrementalTask(ExplainingTask):
         fingerprint = digest_value(recipe)
         place = self._place(fingerprint)
         with store.locked(self.workspace().locks / f"{self.results.name}-{place.name}.lock", self._tell_waiting):
-            self._manifest = self._find(fingerprint)
+            self._manifest = self._valid(fingerprint)
             if self._manifest is None:
                 self._build_and_commit(recipe, place)
             else:
@@ -191,6 +182,10 @@ class IncrementalTask(ExplainingTask):
 
     def recipe(self) -> dict[str, Any]:
         """Return all that decides the result's bytes; the dependencies must be complete."""
+        return {**self.own_recipe(), "dependencies": _digests_of(self, [dependency.manifest for dependency in self.deps()])}
+
+    def own_recipe(self) -> dict[str, Any]:
+        """Return the recipe without what the dependencies bring, which need not be complete."""
         memory = self.workspace().files
         try:
             files = {name: memory.digest(path) for name, path in self.files().items()}
@@ -201,7 +196,16 @@ class IncrementalTask(ExplainingTask):
             ) from None
         except SyntaxError as error:
             raise CodeInvalid(f"{error.filename}, line {error.lineno}: {error.msg}. Mend it and run again.") from None
-        return self._recipe(code, files, dependencies=[dependency.manifest for dependency in self.deps()])
+        return self._recipe(code, files)
+
+    def is_forced(self) -> bool:
+        """Say whether the result is to be built again though it is there."""
+        return self.task_family in incremental().force.replace(",", " ").split()
+
+    def damage_of(self, fingerprint: str) -> str | None:
+        """Say what is wrong with the result that stands in the place of that fingerprint; None where none does."""
+        place = self._place(fingerprint)
+        return self._damage_of(place) if place.exists() and self._find(fingerprint) is None else None
 
     def tell(self, message: str, share: float | None = None) -> None:
         """Show a message and the share done (0–1) in the visualiser. Never put values from data into it."""
@@ -214,7 +218,7 @@ class IncrementalTask(ExplainingTask):
         _log.info("%-9s waits  for another run that builds the same", self.task_family)
         self.tell("waiting for another run that builds the same")
 
-    def _recipe(self, code: dict[str, str], files: dict[str, str], dependencies: list[Manifest]) -> dict[str, Any]:
+    def _recipe(self, code: dict[str, str], files: dict[str, str]) -> dict[str, Any]:
         significant = self.to_str_params(only_significant=True)
         return {
             "format": FORMAT_VERSION,
@@ -225,24 +229,22 @@ class IncrementalTask(ExplainingTask):
             "libraries": {name: _version(name) for name in self.libraries},
             "code": code,
             "files": files,
-            "dependencies": [[manifest.task, manifest.digests(self.consumes.get(manifest.task))] for manifest in dependencies],
         }
 
     def _recipe_now(self) -> dict[str, Any]:
         """Return the recipe with everything read from disk again, by no memory."""
         _version.cache_clear()
         manifests = [Manifest.read(dependency.folder) for dependency in self.deps()]
-        return self._recipe(
+        own = self._recipe(
             code=self.workspace().digest_class_now(type(self)),
             files={name: digest_readable(path) for name, path in self.files().items()},
-            dependencies=[manifest for manifest in manifests if manifest is not None],
         )
+        return {**own, "dependencies": _digests_of(self, [manifest for manifest in manifests if manifest is not None])}
 
     def _build_and_commit(self, recipe: dict[str, Any], place: Path) -> None:
         store.sweep(place)
         if place.exists():
-            damage, aside = self._damage_of(place), store.set_aside(place)
-            _log.warning("%-9s %s is damaged (%s); set aside as %s", self.task_family, place, damage, aside.name)
+            self._clear(place)
         started_at, clock = datetime.now(UTC), time.perf_counter()
         self.tell("building", 0)
         folder = store.new_folder(place)
@@ -271,6 +273,16 @@ class IncrementalTask(ExplainingTask):
         else:
             self._manifest = self._find(manifest.fingerprint)
             _log.info("%-9s reused %s, which another run built meanwhile", self.task_family, place)
+
+    def _clear(self, place: Path) -> None:
+        """Take away what stands in the place: damaged, it is kept for whoever wants to look; whole, it is built by force."""
+        manifest = Manifest.read(place)
+        is_whole = manifest is not None and self._find(manifest.fingerprint) is not None
+        damage, aside = self._damage_of(place), store.set_aside(place)
+        if is_whole:
+            store.remove(aside)
+        else:
+            _log.warning("%-9s %s is damaged (%s); set aside as %s", self.task_family, place, damage, aside.name)
 
     def _explain_place(self, error: OSError) -> Exception:
         """Return what the user can mend where a result could not be written, else the error itself."""
@@ -303,6 +315,11 @@ class IncrementalTask(ExplainingTask):
             raise LookupError(f"{self} has no result yet")
         return self._manifest
 
+    def _valid(self, fingerprint: str) -> Manifest | None:
+        """Return the manifest of the result that may be used: whole, and not to be built again by this run."""
+        manifest = self._find(fingerprint)
+        return None if manifest is not None and self.is_forced() and manifest.run != run_id() else manifest
+
     def _find(self, fingerprint: str) -> Manifest | None:
         place = self._place(fingerprint)
         manifest = Manifest.read(place)
@@ -318,6 +335,11 @@ class IncrementalTask(ExplainingTask):
 
     def _place(self, fingerprint: str) -> Path:
         return self.results / fingerprint[:_KEY_LENGTH]
+
+
+def _digests_of(task: IncrementalTask, manifests: list[Manifest]) -> list[Any]:
+    """Return the digests of what a task reads of its dependencies' outputs."""
+    return [[manifest.task, manifest.digests(task.consumes.get(manifest.task))] for manifest in manifests]
 
 
 def _records(folder: Path) -> dict[str, FileRecord]:

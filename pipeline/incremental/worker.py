@@ -16,7 +16,7 @@ import sys
 import threading
 import warnings
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import luigi
 import luigi.execution_summary
@@ -28,6 +28,9 @@ from luigi.setup_logging import InterfaceLogging
 
 from pipeline.incremental import usage
 from pipeline.incremental.workspace import run_id
+
+if TYPE_CHECKING:
+    from pipeline.incremental.account import RunAccount
 
 USER_ERROR = "user error "
 _COMMAND_LINE = "INCREMENTAL_COMMAND_LINE"
@@ -42,37 +45,70 @@ class incremental(luigi.Config):  # noqa: N801  # Luigi takes the section's name
         choices=["spawn", "forkserver", "fork"],
         description="How task processes start. fork is unsafe once the parent has used threads.",
     )
+    force: str = luigi.Parameter(default="", description="Tasks to build again though their results are there: Train,Evaluate.")
 
 
 class ExplainingWorker(luigi.worker.Worker):
-    """A worker that ends with what went wrong."""
+    """A worker that begins with what will run and why, ends with what came out or went wrong, and keeps both in the ledger."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Choose the start method before Luigi makes its first queue."""
         multiprocessing.set_start_method(incremental().start_method, force=True)
         self._user_errors: list[tuple[int, str]] = []
+        self._account: RunAccount | None = None
         if CmdlineParser.get_instance() is not None:
             _refuse_silent_failures()
             os.environ[_COMMAND_LINE] = "luigi"
         run_id()  # named here, so that children inherit it
         super().__init__(*args, **kwargs)
 
+    def add(self, task: Any, *args: Any, **kwargs: Any) -> bool:
+        """Open the account of the run with its first task."""
+        if self._account is None:
+            from pipeline.incremental.account import RunAccount
+
+            self._account = RunAccount.open(task)
+        try:
+            return bool(super().add(task, *args, **kwargs))
+        except BaseException as error:
+            self._close(luigi.retcodes.retcode().unhandled_exception, [str(error)])
+            raise
+
     def run(self) -> bool:
-        """Run as Luigi does and say what came out; where the user has something to mend, say it last and exit with its code."""
-        succeeded = bool(super().run())
-        self._summarise()
-        if self._user_errors and CmdlineParser.get_instance() is not None:
+        """Run as Luigi does; where the user has something to mend, say it last and exit with its code."""
+        if self._account is not None and not self._user_errors:
+            self._account.plan()
+        try:
+            succeeded = bool(super().run())
+        except BaseException as error:
+            self._close(luigi.retcodes.retcode().unhandled_exception, [str(error)])
+            raise
+        messages = list(dict.fromkeys(message for _, message in self._user_errors))
+        code = max((code for code, _ in self._user_errors), default=0) or self._code(succeeded=succeeded)
+        self._close(code, messages)
+        if messages and CmdlineParser.get_instance() is not None:
             logging.getLogger("luigi-interface").info(luigi.execution_summary.summary(self))
-            for _, message in dict.fromkeys(self._user_errors):
+            for message in messages:
                 _log.error(message)
-            raise SystemExit(max(code for code, _ in self._user_errors))
+            raise SystemExit(code)
         return succeeded
 
-    def _summarise(self) -> None:
-        root = self._scheduled_tasks.get(self._first_task)
-        if getattr(root, "user_error", None) is None:
-            for line in getattr(root, "summaries", list)():
-                _log.info(line)
+    def _close(self, code: int, messages: list[str]) -> None:
+        if self._account is not None:
+            self._account.close(code, messages)
+            self._account = None
+
+    def _code(self, *, succeeded: bool) -> int:
+        """Return the exit code that Luigi will end with."""
+        codes, status = luigi.retcodes.retcode(), luigi.execution_summary.LuigiRunResult(self, succeeded).status
+        by_status = {
+            "FAILED": codes.task_failed,
+            "FAILED_AND_SCHEDULING_FAILED": max(codes.task_failed, codes.scheduling_error),
+            "SCHEDULING_FAILED": codes.scheduling_error,
+            "NOT_RUN": codes.not_run,
+            "MISSING_EXT": codes.missing_data,
+        }
+        return int(by_status.get(status.name, 0))
 
     def _log_complete_error(self, task: Any, tb: str) -> None:
         """Keep what the user can mend for the end, where Luigi would log a traceback."""
@@ -92,6 +128,8 @@ class ExplainingWorker(luigi.worker.Worker):
 
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
         """Keep messages for the user, and escape them for the visualiser, which shows them as HTML."""
+        if self._account is not None and kwargs.get("status") in ("DONE", "FAILED"):
+            self._account.hear(kwargs.get("task_id", ""), failed=kwargs["status"] == "FAILED")
         explanation = kwargs.get("expl")
         with contextlib.suppress(ValueError):  # Luigi hands failures over as JSON, one kind as plain text
             explanation = json.loads(explanation or "null")

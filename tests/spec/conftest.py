@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from importlib import metadata
@@ -21,6 +22,9 @@ from luigi.task_register import Register
 
 from pipeline import Evaluate, paths
 from pipeline.incremental import task as incremental_task
+from pipeline.incremental.errors import UserError
+from pipeline.incremental.explain import Plan
+from pipeline.incremental.plan import make_plan
 from pipeline.incremental.workspace import Workspace
 from pipeline.sample import SamplePlan, write_deliveries
 
@@ -52,6 +56,7 @@ class Project:
         self.toml = root / "markets/tiny.toml"
         self._monkeypatch = monkeypatch
         self.last_run = ""
+        self.plan: Plan | None = None
 
     def run(self, as_of: date | None = None, **settings: str) -> list[str]:
         """Run Evaluate and return the families of the tasks that committed a result, sorted."""
@@ -63,14 +68,32 @@ class Project:
         return self.committed_by(self.last_run)
 
     def try_run(self, as_of: date | None = None, **settings: str) -> bool:
-        """Run Evaluate; say whether it succeeded."""
-        self.last_run = f"run-{next(_run_numbers)}"
+        """Run Evaluate; say whether it succeeded. Where it did, what `explain` had said before must have come true."""
+        self.last_run = f"run-{next(_run_numbers):04d}"
         self._monkeypatch.setenv("INCREMENTAL_RUN", self.last_run)
-        self.forget()
         with self._settings(settings):
-            return luigi.build(
+            self.forget()
+            self.plan = self._foresee(as_of)
+            self.forget()
+            succeeded = luigi.build(
                 [Evaluate(market="tiny", as_of=as_of)], local_scheduler=True, logging_conf_file="", log_level="WARNING"
             )
+        if succeeded and self.plan is not None:
+            self._compare_with_plan(self.plan)
+        return succeeded
+
+    def _foresee(self, as_of: date | None) -> Plan | None:
+        try:
+            return make_plan(Evaluate(market="tiny", as_of=as_of))
+        except UserError:
+            return None
+
+    def _compare_with_plan(self, plan: Plan) -> None:
+        built = Counter(manifest["task"] for manifest in self.committed_by(self.last_run))
+        certain, possible = (Counter(verdict.family for verdict in plan.of(outlook)) for outlook in ("runs", "may run"))
+        assert certain <= built <= certain + possible, plan.tree()
+        for verdict in plan.verdicts.values():
+            assert bool(verdict.causes) == (verdict.outlook != "reused"), plan.tree()
 
     def forget(self) -> None:
         """Forget what a process remembers."""

@@ -1,0 +1,169 @@
+"""The ledger: one record per run in `runs/`, opened when it starts and closed when it ends, however it ends.
+
+A run holds a lock for as long as it lives; a record that is open though nobody holds its lock is that of a run that
+was killed, which the next run finds and closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.incremental import store
+from pipeline.incremental.explain import Plan
+from pipeline.incremental.workspace import run_id
+
+RUNNING, DONE, FAILED, KILLED = "running", "done", "failed", "killed"
+
+
+class Ledger:
+    """The record of this run."""
+
+    def __init__(self, data: Path, root: str, subject: str) -> None:
+        """Open the record of a run that is asked for one task, after closing those of runs that were killed."""
+        self._folder = data / "runs"
+        self._locks = data / "locks"
+        self._hold = contextlib.ExitStack()
+        with store.locked(self._locks / "ledger.lock"):
+            self._hold.enter_context(store.locked(self._lock_of(run_id())))
+            close_killed(data)
+        self._record: dict[str, Any] = {
+            "run": run_id(),
+            "command": " ".join(["luigi", *sys.argv[1:]]),
+            "root": root,
+            "subject": subject,
+            "state": RUNNING,
+            "exit": None,
+            "started_at": _now(),
+            "ended_at": None,
+            "tasks": [],
+            "messages": [],
+            "summary": [],
+        }
+        self._write()
+
+    def plan(self, plan: Plan) -> None:
+        """Write down what will become of each task, and why."""
+        self._record["tasks"] = [
+            {
+                "name": verdict.name,
+                "family": verdict.family,
+                "outlook": verdict.outlook,
+                "causes": [asdict(cause) for cause in verdict.causes],
+                "seconds": verdict.seconds,
+                "place": verdict.place,
+                "outcome": "reused" if verdict.outlook == "reused" else None,
+            }
+            for verdict in plan.verdicts.values()
+        ]
+        self._write()
+
+    def close(self, code: int, outcomes: dict[str, tuple[str, str, float]], messages: list[str], summary: list[str]) -> None:
+        """Write down how it ended: `outcomes` holds each task's (outcome, place, seconds) by name."""
+        for task in self._record["tasks"]:
+            outcome, place, seconds = outcomes.get(task["name"], ("not run", task["place"], task["seconds"]))
+            task |= {"outcome": outcome, "place": place, "seconds": seconds}
+        state = FAILED if code else DONE
+        self._record |= {"state": state, "exit": code, "ended_at": _now(), "messages": messages, "summary": summary}
+        self._write()
+        self._hold.close()
+
+    def _write(self) -> None:
+        with contextlib.suppress(OSError):  # a full disk fails the run where it matters, with a message
+            _write_record(self._folder, self._record)
+
+    def _lock_of(self, run: str) -> Path:
+        return self._locks / f"run-{run}.lock"
+
+
+def read_records(data: Path, limit: int | None = None) -> list[dict[str, Any]]:
+    """Return the records of past runs, the newest first; damaged ones are passed over."""
+    records = []
+    for path in sorted((data / "runs").glob("[!.]*.json"), reverse=True)[:limit]:
+        with contextlib.suppress(OSError, ValueError):
+            record = json.loads(path.read_bytes())
+            if isinstance(record, dict) and record.keys() >= {"run", "state", "subject", "tasks"}:
+                records.append(record)
+    return records
+
+
+def close_killed(data: Path) -> list[str]:
+    """Close the records of runs that ended without closing them; return their names."""
+    closed = []
+    for record in read_records(data):
+        lock = data / "locks" / f"run-{record['run']}.lock"
+        if record.get("state") == RUNNING and record["run"] != run_id() and not store.is_held(lock):
+            record |= {
+                "state": KILLED,
+                "ended_at": None,
+                "messages": ["The run ended without a word: it was killed, or the machine went down."],
+            }
+            _write_record(data / "runs", record)
+            lock.unlink(missing_ok=True)
+            closed.append(str(record["run"]))
+    return closed
+
+
+def running(data: Path) -> list[str]:
+    """Name the runs that are alive."""
+    paths = (data / "locks").glob("run-*.lock")
+    return sorted(path.stem.removeprefix("run-") for path in paths if store.is_held(path))
+
+
+def last_places(data: Path, names: set[str], limit: int = 50) -> dict[str, str]:
+    """Return the place of each task's result in the newest run that had one."""
+    places: dict[str, str] = {}
+    for path in sorted((data / "runs").glob("[!.]*.json"), reverse=True)[:limit]:
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            for task in json.loads(path.read_bytes())["tasks"]:
+                if task["outcome"] in ("built", "reused") and task["name"] in names and task["place"]:
+                    places.setdefault(task["name"], task["place"])
+        if names <= places.keys():
+            break
+    return places
+
+
+def _write_record(folder: Path, record: dict[str, Any]) -> None:
+    store.replace_text(folder / f"{record['run']}.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n", durable=False)
+    store.replace_text(folder / f"{record['run']}.html", _page(record), durable=False)
+
+
+def _page(record: dict[str, Any]) -> str:
+    rows = "".join(
+        f"<tr><td>{_text(task['name'])}<td>{_text(task['outcome'] or task['outlook'])}"
+        f"<td>{_text('; '.join(_cause(cause) for cause in task['causes']))}<td class=number>{task['seconds']:.2f}<td>{_text(task['place'])}"
+        for task in record["tasks"]
+        if task["outcome"] != "reused"
+    )
+    reused = [task for task in record["tasks"] if task["outcome"] == "reused"]
+    saved = f"<p>{len(reused)} tasks reused; that saved {sum(task['seconds'] for task in reused):.1f} s." if reused else ""
+    ended = f"exit {record['exit']}, ended {record['ended_at']}" if record["ended_at"] else ""
+    lines = "".join(f"<li>{_text(line)}" for line in [*record["messages"], *record["summary"]])
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        f"<title>{_text(record['root'])} {_text(record['subject'])}: {_text(record['state'])}</title>"
+        "<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
+        "table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}"
+        ".number{text-align:right}</style>"
+        f"<h1>{_text(record['root'])} {_text(record['subject'])}: {_text(record['state'])}</h1>"
+        f"<p>Run {_text(record['run'])}, started {_text(record['started_at'])}. {_text(ended)}<p><code>{_text(record['command'])}</code>"
+        f"<ul>{lines}</ul><table><tr><th>task<th>outcome<th>why<th>seconds<th>result{rows}</table>{saved}</html>\n"
+    )
+
+
+def _cause(cause: dict[str, str]) -> str:
+    return f"{cause['reason']}: {cause['detail']}" if cause["detail"] else cause["reason"]
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,144 @@
+"""`explain`, `status`, `gc`, and the records of runs, by the real commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import SMALL, Project
+
+DAY_S = 24 * 3600
+
+
+def age(root: Path, days: float) -> None:
+    """Make every result that many days older."""
+    for path in [*root.glob("data/*/*"), *root.glob("models/*"), *root.glob("data/*/.*"), *root.glob("models/.*")]:
+        if path.is_dir():
+            then = time.time() - days * DAY_S
+            os.utime(path, (then, then))
+
+
+def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) -> None:
+    code, printed = project.pipeline("explain", *SMALL)
+    assert code == 0, printed
+    assert printed.startswith("Evaluate sample  runs, first run; upstream: Train sample, Split sample")
+
+    assert project.evaluate()[0] == 0
+    code, printed = project.pipeline("explain", *SMALL)
+    assert code == 0
+    assert "Evaluate sample  reused" in printed
+    assert "Reuse saves 0.0 s" not in printed
+
+    more = ("--Train-iterations", "25", "--Train-max-leaf-nodes", "15")
+    code, printed = project.pipeline("explain", "Train", "--market", "sample", *more)
+    assert code == 0
+    assert printed.splitlines()[0] == "Train sample  runs, parameter changed: iterations 20 → 25"
+    code, ran = project.luigi("Train", "--local-scheduler", *more)
+    assert code == 0
+    assert "Train sample: runs, parameter changed: iterations 20 → 25" in ran
+    assert "reused: 3 Ingest, Check, Clean, Split; that saves" in ran
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("explain", "Evalute"), "Did you mean"),
+        (("explain", "--market", "smaple"), "did you mean 'sample'?"),
+        (("explain", "--Train-iterations", "many"), "iterations"),
+        (("status", "--market", "smaple"), "did you mean 'sample'?"),
+        (("gc", "--keep", "0"), "keep at least the last run"),
+        (("gc", "--kep", "3"), "unrecognized arguments: --kep"),
+    ],
+)
+def test_a_slip_is_one_message_and_exit_2(project: Project, arguments: tuple[str, ...], message: str) -> None:
+    code, printed = project.pipeline(*arguments)
+    assert code == 2, printed
+    assert message in printed
+    assert "Traceback" not in printed
+
+
+def test_status_reports_before_and_after_a_run_and_what_is_wrong(project: Project) -> None:
+    code, printed = project.pipeline("status")
+    assert code == 0, printed
+    assert "current   nothing yet" in printed
+
+    assert project.evaluate()[0] == 0
+    code, printed = project.pipeline("status", "--market", "sample")
+    assert code == 0, printed
+    assert "made by run" in printed
+    assert "judged on" in printed
+    assert "last run  Evaluate done, exit 0" in printed
+
+    (project.root / "data/raw/sample/2025-01-06.csv").write_text("nothing\n")
+    current = json.loads((project.root / "data/current/sample.json").read_text())
+    metrics = project.root / current["stages"]["evaluate"] / "metrics.json"
+    metrics.parent.chmod(0o755)
+    metrics.chmod(0o644)
+    metrics.write_text("{}")
+    code, printed = project.pipeline("status")
+    assert code == 0, printed
+    assert "fresh     no: a run now would begin with Ingest sample/2025-01-06.csv (runs, input changed: delivery)" in printed
+    assert "was altered after it was committed" in printed
+
+
+def test_gc_drops_what_nothing_needs_and_nothing_else(project: Project) -> None:
+    assert project.evaluate()[0] == 0
+    first = project.manifests().keys()
+    assert project.evaluate("--Train-iterations", "21")[0] == 0
+    second = project.manifests().keys()
+
+    assert project.pipeline("gc", "--keep", "2")[0] == 0
+    assert project.manifests().keys() == second, "what is younger than a day stays"
+
+    age(project.root, days=2)
+    (project.root / "data/clean/.building-0123456789abcdef-0123").mkdir()
+    os.utime(project.root / "data/clean/.building-0123456789abcdef-0123", (0, 0))
+    code, printed = project.pipeline("gc", "--keep", "1", "--dry-run")
+    assert code == 0
+    assert "3 folders would be dropped" in printed
+    assert project.manifests().keys() == second
+    assert project.pipeline("gc", "--keep", "2")[1].startswith("data/clean/.building-")
+
+    code, printed = project.pipeline("gc", "--keep", "1")
+    assert code == 0, printed
+    assert "2 folders dropped" in printed
+    gone = second - project.manifests().keys()
+    assert {folder.split("/")[0] + "/" + folder.split("/")[-2] for folder in gone} == {"models/models", "data/evaluate"}
+    assert gone <= first
+    code, printed = project.evaluate("--Train-iterations", "21")
+    assert code == 0
+    assert "built" not in printed, "what is current is all there"
+
+
+def test_gc_waits_for_no_run_and_drops_nothing_while_one_is_alive(project: Project) -> None:
+    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "3000")
+    deadline = time.monotonic() + 60
+    while not list(project.root.glob("data/locks/run-*.lock")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    code, printed = project.pipeline("gc")
+
+    assert code == 10, printed
+    assert "is alive" in printed
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+
+    code, printed = project.pipeline("gc")
+    assert code == 0, printed
+    (record,) = [json.loads(path.read_text()) for path in project.root.glob("data/runs/*.json")]
+    assert record["state"] == "killed"
+    assert record["subject"] == "sample"
+
+
+def test_every_run_leaves_a_record_also_one_that_cannot_start(project: Project) -> None:
+    code, printed = project.luigi("Evaluate", "--scheduler-port", "9")
+    assert code == 40, printed
+    (record,) = [json.loads(path.read_text()) for path in project.root.glob("data/runs/*.json")]
+    assert (record["state"], record["exit"]) == ("failed", 40)
+    assert project.leftovers() == []
