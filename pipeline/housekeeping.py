@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import paths
+from pipeline import paths, receipts
 from pipeline.errors import AlreadyRunning
 from pipeline.incremental import ledger, store
 from pipeline.incremental.manifest import NAME
@@ -26,7 +26,10 @@ class Dropped:
 
 
 def collect(keep: int, *, dry_run: bool = False) -> Dropped:
-    """Drop what neither a pointer nor the last `keep` runs need and is older than a day; raises AlreadyRunning."""
+    """Drop what no pointer, none of the last `keep` runs and no aliased model version needs, and is older than a day.
+
+    Raises AlreadyRunning while a run is alive.
+    """
     with store.locked(paths.DATA / "locks" / "ledger.lock"):  # no run starts meanwhile
         alive = ledger.running(paths.DATA)
         if alive:
@@ -35,11 +38,21 @@ def collect(keep: int, *, dry_run: bool = False) -> Dropped:
         needed = _needed(keep)
         results = list(_results())
         doomed = [folder for folder in results if folder.as_posix() not in needed and _is_old(folder)]
+        models = {folder.as_posix() for folder in doomed if folder.parent == paths.MODELS}
+        if models:
+            from pipeline.services import registry
+
+            aliased = registry.aliased_sources(paths.MLFLOW, paths.workspace().locks)
+            doomed = [folder for folder in doomed if folder.as_posix() not in aliased]
+            models -= aliased
         doomed += [folder for folder in _leavings() if _is_old(folder)]
         size = sum(path.stat().st_size for folder in doomed for path in folder.rglob("*") if path.is_file())
         if not dry_run:
+            if models:
+                registry.forget_versions(models, paths.MLFLOW, paths.workspace().locks)
             for folder in doomed:
                 store.remove(folder)
+                receipts.drop_receipt(folder)
             _drop_records(keep)
     return Dropped([folder.as_posix() for folder in doomed], size, sum(folder not in doomed for folder in results))
 

@@ -9,6 +9,7 @@ from pipeline.incremental.workspace import Workspace
 PACKAGE = Path(__file__).parent
 DATA = Path("data")
 MODELS = Path("models")
+MLFLOW = DATA / "mlflow"
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import luigi
 import msgspec
 
-from pipeline import current, paths, summary
+from pipeline import current, paths, receipts, summary
 from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
@@ -279,6 +279,7 @@ class Train(DatedStage):
         with threadpool_limits(self.threads, user_api="openmp"):
             model = train.fit_model(learnt, calibration, self.settings()["features"], hyperparameters, self.tell)
         models.save_model(model, folder / models.MODEL_FILE)
+        models.describe_model(folder)
 
 
 class Evaluate(DatedStage):
@@ -311,17 +312,30 @@ class Evaluate(DatedStage):
         documents.write_document(judgement.metrics, folder / "metrics.json")
         frames.write_frame(judgement.segments, folder / "segments.parquet")
         frames.write_frame(judgement.estimates, folder / "estimates.parquet")
+        frames.write_frame(judgement.importance, folder / "importance.parquet")
 
     def complete(self) -> bool:
-        """Say whether the result is there and current: going back to an earlier result must move the pointer back."""
-        if not super().complete():
+        """Say whether the result is there, recorded and current: going back to an earlier one must move the pointer back."""
+        if not super().complete() or not receipts.is_recorded(self.folder):
             return False
         return current.is_past(self.market, self.as_of) or current.points_to(self.market, self._night(), self._stages())
 
     def after_commit(self) -> None:
-        """Make the result current, unless it is meant as of a night before what is."""
+        """Make the result current, unless it is meant as of a night before what is; and tell MLflow of the training."""
         if not current.move_current(self.market, self._night(), self._stages(), self.as_of):
             _log.info("Evaluate  current stays where it is: it is meant as of a later night than %s", self.as_of)
+        if not receipts.is_recorded(self.folder):
+            from pipeline.services import tracking
+
+            (train,), (split,) = self.upstream("Train"), self.upstream("Split")
+            recorded = tracking.record(self.market, train, split, self)
+            receipts.write_receipt(self.folder, recorded)
+            _log.info(
+                "Evaluate  recorded as run %s of MLflow, version %s of %s",
+                recorded["run_id"][:8],
+                recorded["version"],
+                self.market,
+            )
 
     def summary(self) -> list[str]:
         """Tell how good the model is."""

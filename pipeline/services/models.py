@@ -15,6 +15,12 @@ from pipeline.errors import UserError
 from pipeline.incremental.manifest import read_checked
 
 MODEL_FILE = "model.skops"
+# What MLflow wants to know to load the folder: this module, whose `_load_pyfunc` it calls. No pickle, no dates.
+_MLMODEL = f"""flavors:
+  python_function:
+    data: {MODEL_FILE}
+    loader_module: {__name__}
+"""
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip can hold
 # A literal, never read from the artefact: what these name is code that loading may run.
 _TRUSTED = (
@@ -33,6 +39,28 @@ class ModelUnreadable(UserError):
 def save_model(model: Any, path: Path) -> None:
     """Write a fitted model so that equal fits give equal bytes."""
     path.write_bytes(canonical_zip(skops.io.dumps(model)))
+
+
+def describe_model(folder: Path) -> None:
+    """Write beside a model file what MLflow needs to load it."""
+    (folder / "MLmodel").write_text(_MLMODEL, encoding="utf-8")
+
+
+class LoadedModel:
+    """A model as MLflow hands it out: listings in canonical columns in, estimates out."""
+
+    def __init__(self, model: Any) -> None:
+        """Wrap a PriceModel."""
+        self.model = model
+
+    def predict(self, listings: Any, params: Any = None) -> Any:  # noqa: ARG002  # MLflow's signature
+        """Return `estimate`, `low` and `high`, one row per listing."""
+        return self.model.estimate(listings)
+
+
+def _load_pyfunc(path: str) -> LoadedModel:
+    """Load the model for MLflow; `path` is that of the model file in a committed folder."""
+    return LoadedModel(load_model(Path(path).parent))
 
 
 def load_model(folder: Path) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
+import sys
 import time
 from pathlib import Path
 
@@ -110,6 +112,8 @@ def test_gc_drops_what_nothing_needs_and_nothing_else(project: Project) -> None:
     gone = second - project.manifests().keys()
     assert {folder.split("/")[0] + "/" + folder.split("/")[-2] for folder in gone} == {"models/models", "data/evaluate"}
     assert gone <= first
+    assert len(list(project.root.glob("data/mlflow/receipts/*.json"))) == 1
+    assert _versions(project) == [folder for folder in project.manifests() if folder.startswith("models/")]
     code, printed = project.evaluate("--Train-iterations", "21")
     assert code == 0
     assert "built" not in printed, "what is current is all there"
@@ -142,3 +146,27 @@ def test_every_run_leaves_a_record_also_one_that_cannot_start(project: Project) 
     (record,) = [json.loads(path.read_text()) for path in project.root.glob("data/runs/*.json")]
     assert (record["state"], record["exit"]) == ("failed", 40)
     assert project.leftovers() == []
+
+
+def test_gc_keeps_a_model_that_carries_an_alias(project: Project) -> None:
+    assert project.evaluate()[0] == 0
+    (first,) = _versions(project)
+    assert project.evaluate("--Train-iterations", "21")[0] == 0
+    alias = (
+        "from pathlib import Path; from pipeline.services import registry; "
+        "registry.open_client(Path('data/mlflow')).set_registered_model_alias('sample', 'champion', '1')"
+    )
+    assert project.run(sys.executable, "-c", alias)[0] == 0
+    age(project.root, days=2)
+
+    assert project.pipeline("gc", "--keep", "1")[0] == 0
+
+    assert first in project.manifests()
+    assert first in _versions(project)
+
+
+def _versions(project: Project) -> list[str]:
+    with sqlite3.connect(project.root / "data/mlflow/mlflow.db") as database:
+        rows = database.execute("SELECT source FROM model_versions WHERE current_stage != 'Deleted_Internal'").fetchall()
+    database.close()
+    return sorted(source for (source,) in rows)

@@ -1,0 +1,38 @@
+"""Receipts: a file for each evaluation that MLflow was told of, written last. Asking for one never asks MLflow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline import paths
+from pipeline.incremental import store
+
+
+def is_recorded(evaluation: Path) -> bool:
+    """Say whether MLflow was told of the evaluation in that result folder."""
+    return _place(evaluation).exists()
+
+
+def write_receipt(evaluation: Path, recorded: Mapping[str, str]) -> None:
+    """Keep where MLflow has it."""
+    store.replace_text(_place(evaluation), json.dumps(recorded, indent=1, sort_keys=True) + "\n")
+
+
+def read_receipt(evaluation: Path) -> dict[str, str] | None:
+    """Return where MLflow has the evaluation; None where it was not told, or the receipt is damaged."""
+    try:
+        found = json.loads(_place(evaluation).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def drop_receipt(evaluation: Path) -> None:
+    """Drop the receipt of a result that is gone."""
+    _place(evaluation).unlink(missing_ok=True)
+
+
+def _place(evaluation: Path) -> Path:
+    return paths.MLFLOW / "receipts" / f"{evaluation.name}.json"

@@ -1,0 +1,179 @@
+"""MLflow: a run for each training, and the model registry. The only importer of mlflow."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+# Before the import: MLflow would tell its makers of every run.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, Metric, Param
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.errors import UserError
+from pipeline.incremental import store
+
+for _name in ("mlflow", "alembic"):  # they tell of tables that they make
+    logging.getLogger(_name).setLevel(logging.WARNING)
+FINGERPRINT = "fingerprint"
+_DATABASE = "mlflow.db"
+
+
+class TrackingFailed(UserError):
+    """MLflow's database cannot be written; the results are committed and not touched by that."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What MLflow is told of one training: where the model is, what made it, how it was judged.
+
+    `digests` maps the names of the data to their sha256; `draw` writes pictures into a folder.
+    """
+
+    market: str
+    fingerprint: str
+    folder: Path
+    started_at: str
+    duration_s: float
+    judged_at: str
+    parameters: Mapping[str, str]
+    metrics: Mapping[str, float]
+    digests: Mapping[str, str]
+    draw: Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Where MLflow keeps a training: its run, and its version of the market's registered model."""
+
+    run_id: str
+    version: str
+
+
+def record_training(training: Training, folder: Path, locks: Path) -> Recorded:
+    """Record a training in the database below `folder`, once: a second call completes what the first left undone.
+
+    Raises TrackingFailed when the database cannot be used.
+    """
+    try:
+        with store.locked(locks / "mlflow.lock"):
+            return _record(training, open_client(folder), folder)
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrackingFailed(
+            f"The results are committed, but MLflow could not record them in {folder / _DATABASE}: {reason}. "
+            "If the database is damaged, move it away: the next run makes a new one."
+        ) from None
+
+
+def open_client(folder: Path) -> MlflowClient:
+    """Return a client of the database below `folder`; the caller holds the lock. The database is made where there is none."""
+    path = folder / _DATABASE
+    if not path.exists():
+        # Made beside and renamed when whole: one that is killed while it is made would be of no use to anyone.
+        folder.mkdir(parents=True, exist_ok=True)
+        for draft in folder.glob(f".{_DATABASE}.*"):
+            draft.unlink()
+        draft = folder / f".{_DATABASE}.{uuid.uuid4().hex[:8]}"
+        _client(draft).search_experiments(max_results=1)
+        draft.replace(path)
+    return _client(path)
+
+
+def _client(path: Path) -> MlflowClient:
+    uri = f"sqlite:///{path.as_posix()}"
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _record(training: Training, client: MlflowClient, folder: Path) -> Recorded:
+    experiment = _experiment(client, training.market, folder)
+    run_id = _run(client, experiment, training)
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, _millis(training.judged_at), 0) for name, value in sorted(training.metrics.items())],
+        params=[Param(name, value) for name, value in sorted(training.parameters.items())],
+    )
+    client.log_inputs(run_id, [_dataset(name, digest) for name, digest in sorted(training.digests.items())])
+    with TemporaryDirectory() as drawn:
+        training.draw(Path(drawn))
+        client.log_artifacts(run_id, drawn, "plots")
+    version = _version(client, training, run_id)
+    client.set_terminated(run_id, "FINISHED", _millis(training.started_at) + round(1000 * training.duration_s))
+    return Recorded(run_id, version)
+
+
+def _experiment(client: MlflowClient, market: str, folder: Path) -> str:
+    found = client.get_experiment_by_name(market)
+    if found is not None:
+        return str(found.experiment_id)
+    return str(client.create_experiment(market, artifact_location=(folder / "artifacts").absolute().as_uri()))
+
+
+def _run(client: MlflowClient, experiment: str, training: Training) -> str:
+    found = client.search_runs([experiment], f"tags.{FINGERPRINT} = '{training.fingerprint}'", max_results=1)
+    if found:
+        return str(found[0].info.run_id)
+    tags = {FINGERPRINT: training.fingerprint, "result": training.folder.as_posix()}
+    name = training.folder.name
+    return str(client.create_run(experiment, _millis(training.started_at), tags, run_name=name).info.run_id)
+
+
+def _version(client: MlflowClient, training: Training, run_id: str) -> str:
+    """Register the model where it lies, without a copy; the path is relative, so that the project may be moved."""
+    if not client.search_registered_models(f"name = '{training.market}'"):
+        client.create_registered_model(training.market)
+    found = client.search_model_versions(f"name = '{training.market}' and run_id = '{run_id}'")
+    if found:
+        return str(found[0].version)
+    tags = {FINGERPRINT: training.fingerprint}
+    return str(client.create_model_version(training.market, training.folder.as_posix(), run_id, tags=tags).version)
+
+
+def _dataset(name: str, digest: str) -> DatasetInput:
+    return DatasetInput(Dataset(name=name, digest=digest[:36], source_type="local", source=name), [])
+
+
+def _millis(moment: str) -> int:
+    return round(1000 * datetime.fromisoformat(moment).timestamp())
+
+
+def aliased_sources(folder: Path, locks: Path) -> set[str]:
+    """Name the model folders of versions that carry an alias; none where there is no database."""
+    if not (folder / _DATABASE).exists():
+        return set()
+    with store.locked(locks / "mlflow.lock"):
+        client = open_client(folder)
+        models = client.search_registered_models()
+        return {str(client.get_model_version(model.name, version).source) for model in models for version in model.aliases.values()}
+
+
+def forget_versions(sources: set[str], folder: Path, locks: Path) -> None:
+    """Take versions out of the registry whose model folders are going: a name must never lead to nothing."""
+    with store.locked(locks / "mlflow.lock"):
+        client = open_client(folder)
+        for version in client.search_model_versions():
+            if version.source in sources:
+                client.delete_model_version(version.name, version.version)
+
+
+def plain_metrics(metrics: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Return the numbers of nested metrics under dotted names: baselines.median.mae."""
+    found: dict[str, float] = {}
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            found |= plain_metrics(value, f"{prefix}{name}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            found[f"{prefix}{name}"] = float(value)
+    return found

@@ -1,0 +1,117 @@
+"""MLflow in real runs: told of each training once, never of a reuse, and nobody else is told."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from pathlib import Path
+
+from tests.acceptance.conftest import Project
+
+# Reports and refuses every connection that leaves this machine's own sockets for multiprocessing.
+GUARD = """
+import socket
+import sys
+from pathlib import Path
+
+
+def refuse(self, address, *rest):
+    if self.family in (socket.AF_INET, socket.AF_INET6):
+        Path("connections.txt").open("a").write(f"{address}\\n")
+        raise OSError("refused")
+    return plain(self, address, *rest)
+
+
+plain = socket.socket.connect
+socket.socket.connect = socket.socket.connect_ex = refuse
+resolve = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *rest, **more: refuse(socket.socket(), host) or resolve(host, *rest, **more)
+"""
+
+
+def runs_of(project: Project) -> int:
+    with sqlite3.connect(project.root / "data/mlflow/mlflow.db") as database:
+        (count,) = database.execute("SELECT count(*) FROM runs").fetchone()
+    database.close()
+    return int(count)
+
+
+def test_each_training_is_recorded_once_and_a_reuse_opens_nothing(project: Project) -> None:
+    assert project.evaluate()[0] == 0
+    assert runs_of(project) == 1
+
+    code, printed = project.evaluate(PYTHONPROFILEIMPORTTIME="1")
+    assert code == 0
+    assert " pipeline.tasks" in printed
+    for heavy in (" mlflow", " pandas", " sklearn", " matplotlib"):
+        assert heavy not in printed, "a run with nothing to do loads none of it"
+
+    assert project.evaluate("--Train-iterations", "21")[0] == 0
+    assert project.evaluate()[0] == 0
+    assert runs_of(project) == 2
+
+
+def test_a_receipt_that_is_missing_is_caught_up_on_without_a_second_run(project: Project) -> None:
+    assert project.evaluate()[0] == 0
+    (receipt,) = project.root.glob("data/mlflow/receipts/*.json")
+    before = json.loads(receipt.read_text())
+    receipt.unlink()
+
+    code, printed = project.evaluate()
+
+    assert code == 0, printed
+    assert "reused data/evaluate/" in printed
+    assert "recorded as run" in printed
+    assert json.loads(receipt.read_text()) == before
+    assert runs_of(project) == 1
+
+
+def test_a_damaged_database_fails_the_run_with_the_remedy_and_keeps_the_results(project: Project) -> None:
+    (project.root / "data/mlflow").mkdir(parents=True)
+    database = project.root / "data/mlflow/mlflow.db"
+    database.write_bytes(b"no database at all, and long enough to be looked at" * 100)
+
+    code, printed = project.evaluate()
+
+    assert code == 30, printed
+    assert "The results are committed, but MLflow could not record them" in printed.strip().splitlines()[-1]
+    assert "Traceback" not in printed
+    database.unlink()
+    code, printed = project.evaluate()
+    assert code == 0, printed
+    assert "built" not in printed
+
+
+def test_nobody_is_told_anything(project: Project) -> None:
+    guard = project.root / "guard"
+    guard.mkdir()
+    (guard / "sitecustomize.py").write_text(GUARD)
+
+    code, printed = project.evaluate("--workers", "2", PYTHONPATH=f"{guard}:{project.root}")
+
+    assert code == 0, printed
+    assert runs_of(project) == 1
+    assert not (project.root / "connections.txt").exists()
+    probe = "import socket; socket.create_connection(('127.0.0.1', 9))"
+    assert project.run(sys.executable, "-c", probe, PYTHONPATH=str(guard))[0] != 0
+    assert (project.root / "connections.txt").exists(), "the guard does hear of connections"
+
+
+def test_the_model_is_loaded_by_its_registered_name_after_the_project_moved(project: Project, tmp_path: Path) -> None:
+    assert project.evaluate()[0] == 0
+    moved = tmp_path / "moved"
+    project.root.rename(moved)
+    load = """
+import json, mlflow, pandas
+mlflow.set_tracking_uri("sqlite:///data/mlflow/mlflow.db")
+model = mlflow.pyfunc.load_model("models:/sample/1")
+stages = json.load(open("data/current/sample.json"))["stages"]
+judged = pandas.read_parquet(stages["evaluate"] + "/estimates.parquet")
+asked = pandas.read_parquet(stages["split"] + "/test.parquet")
+assert model.predict(asked)["estimate"].tolist() == judged["estimate"].tolist()
+"""
+    elsewhere = Project(moved)
+    code, printed = elsewhere.run(sys.executable, "-c", load, MLFLOW_DISABLE_TELEMETRY="true")
+    moved.rename(project.root)
+    assert code == 0, printed
