@@ -6,6 +6,7 @@ import codecs
 import difflib
 import re
 import tomllib
+from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -161,9 +162,30 @@ def _column_problems(name: str, column: Column) -> list[str]:
     if bool(column.headers) == bool(column.file_name):
         problems.append("needs either `headers` or `file_name`.")
     problems.extend(_number_problems(column, column.kind or listing.COLUMNS.get(name, "number")))
+    problems.extend(_words_clash(column))
+    if not _tells_days(column.date_format):
+        problems.append(f"date_format {column.date_format!r} does not tell one day from another; %Y-%m-%d would.")
     for key in ("pattern", "file_name"):
         problems.extend(_pattern_problems(key, getattr(column, key)))
     return problems
+
+
+def _words_clash(column: Column) -> list[str]:
+    """Find two spellings of one word, case and blanks aside, that mean different things."""
+    seen: dict[str, str | bool] = {}
+    return [
+        f"values gives {word!r} two meanings: {seen[folded]!r} and {meaning!r}."
+        for word, meaning in column.values.items()
+        if seen.setdefault(folded := fold_header(word), meaning) != meaning
+    ]
+
+
+def _tells_days(date_format: str) -> bool:
+    day = date(2023, 11, 29)
+    try:
+        return datetime.strptime(day.strftime(date_format), date_format).date() == day  # noqa: DTZ007  # a date has no zone
+    except ValueError:
+        return False
 
 
 def _number_problems(column: Column, kind: str) -> list[str]:

@@ -156,7 +156,9 @@ def aliased_sources(folder: Path, locks: Path) -> set[str]:
     with store.locked(locks / "mlflow.lock"):
         client = open_client(folder)
         models = client.search_registered_models()
-        return {str(client.get_model_version(model.name, version).source) for model in models for version in model.aliases.values()}
+        return {
+            str(client.get_model_version(model.name, version).source) for model in models for version in model.aliases.values()
+        }
 
 
 def forget_versions(sources: set[str], folder: Path, locks: Path) -> None:

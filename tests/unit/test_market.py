@@ -103,6 +103,13 @@ def test_four_columns_a_title_and_a_currency_make_a_market(folder):
             "doors = { headers = ['d'], limits = [1, 9] }\n[[reject]]\nreason = 'x'\nbetween = { doors = [10, 12] }",
             "can never meet a doors of [10.0, 12.0]: its limits are [1.0, 9.0]",
         ),
+        ('doors = { headers = ["d"], limits = [nan, 9] }', "[columns.doors] Expected `float`, got `null` - at `$.limits[0]`"),
+        ('posted_on = { headers = ["d"], date_format = "%Q" }', "date_format '%Q' does not tell one day from another"),
+        ('posted_on = { headers = ["d"], date_format = "%m/%y" }', "date_format '%m/%y' does not tell one day from another"),
+        (
+            'fuel = { headers = ["f"], values = { Diesel = "diesel", " diesel" = "oil" } }',
+            "[columns.fuel] values gives ' diesel' two meanings: 'diesel' and 'oil'",
+        ),
         ("[files]\nseparators = ['||']", "[files] separators holds '||', which is not one character"),
     ],
 )
