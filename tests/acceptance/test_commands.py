@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
 import sqlite3
+import struct
+import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import SMALL, Project
+from tests.acceptance.conftest import BIN, SMALL, Project
 
 DAY_S = 24 * 3600
 
@@ -170,3 +175,34 @@ def _versions(project: Project) -> list[str]:
         rows = database.execute("SELECT source FROM model_versions WHERE current_stage != 'Deleted_Internal'").fetchall()
     database.close()
     return sorted(source for (source,) in rows)
+
+
+def test_a_terminal_shows_a_bar_with_the_time_left_and_a_file_does_not(project: Project) -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    command = [BIN / "luigi", "--module", "pipeline", "Evaluate", "--local-scheduler", *SMALL]
+    run = subprocess.Popen(
+        command,
+        cwd=project.root,
+        env={**os.environ, "PYTHONPATH": str(project.root), "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            read = os.read(master, 65536)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not read:
+            break
+        shown += read
+    os.close(master)
+    assert run.wait() == 0, shown
+    assert b"100%" in shown
+    assert b"Train sample" in shown
+    assert b"<00:" in shown
+
+    assert b"100%" not in project.evaluate("--Train-iterations", "21")[1].encode()
