@@ -15,7 +15,7 @@ MLFLOW = DATA / "mlflow"
 @cache
 def workspace() -> Workspace:
     """Return this process's view of the project; the incremental layer is versioned by hand."""
-    return Workspace("pipeline", PACKAGE, DATA, skipped=("pipeline.incremental",))
+    return Workspace("pipeline", PACKAGE, DATA, skipped=("pipeline.incremental",), more_results=(MODELS,))
 
 
 def deliveries(market: str) -> Path:

@@ -27,7 +27,7 @@ class RunAccount:
         self._tasks: dict[str, Any] = {}
         self._failed: set[str] = set()
         self._progress = Progress(self._plan)
-        self._ledger = Ledger(root.workspace().data, root.task_family, root.subject)
+        self._ledger = Ledger(root.workspace(), root.task_family, root.subject)
 
     @classmethod
     def open(cls, task: Any) -> RunAccount | None:

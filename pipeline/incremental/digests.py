@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ class Memory:
         """Write an object by rename; that another process overwrites it, or that there is no room, only costs work."""
         if self._place is None:
             return
-        draft = self._place.with_name(f".{self._place.name}.{os.getpid()}")
+        draft = self._place.with_name(f".{self._place.name}.{uuid.uuid4().hex[:8]}")
         try:
             self._place.parent.mkdir(parents=True, exist_ok=True)
             draft.write_text(json.dumps(entries, sort_keys=True))

@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.incremental import store
 from pipeline.incremental.explain import Plan
-from pipeline.incremental.workspace import run_id
+from pipeline.incremental.workspace import Workspace, run_id
 
 RUNNING, DONE, FAILED, KILLED = "running", "done", "failed", "killed"
 
@@ -25,14 +25,17 @@ RUNNING, DONE, FAILED, KILLED = "running", "done", "failed", "killed"
 class Ledger:
     """The record of this run."""
 
-    def __init__(self, data: Path, root: str, subject: str) -> None:
-        """Open the record of a run that is asked for one task, after closing those of runs that were killed."""
+    def __init__(self, workspace: Workspace, root: str, subject: str) -> None:
+        """Open the record of a run that is asked for one task, after clearing up behind runs that were killed."""
+        data = workspace.data
         self._folder = data / "runs"
         self._locks = data / "locks"
         self._hold = contextlib.ExitStack()
         with store.locked(self._locks / "ledger.lock"):
-            self._hold.enter_context(store.locked(self._lock_of(run_id())))
             close_killed(data)
+            if not running(data):
+                store.sweep_all(data, workspace.more_results, workspace.foreign)
+            self._hold.enter_context(store.locked(self._lock_of(run_id())))
         self._record: dict[str, Any] = {
             "run": run_id(),
             "command": " ".join(["luigi", *sys.argv[1:]]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import time
 import uuid
@@ -14,6 +15,7 @@ from pathlib import Path
 _BUILDING = ".building-"
 _DAMAGED = ".damaged-"
 LEAVINGS = (_BUILDING, _DAMAGED)
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}(-journal)?")  # how `replace_text` and others name what they are about to rename
 
 
 @contextlib.contextmanager
@@ -78,6 +80,24 @@ def sweep(place: Path) -> None:
     """Remove what killed builds of `place` left beside it. The caller holds the lock of `place`."""
     for folder in place.parent.glob(f"{_BUILDING}{place.name}-*"):
         remove(folder)
+
+
+def sweep_all(data: Path, more_results: tuple[Path, ...], foreign: frozenset[str]) -> None:
+    """Remove what killed runs left: half-built folders, drafts of files, locks that nobody holds. No other run may be alive.
+
+    Folders of `data` whose names are in `foreign` hold what is not ours, and are not looked into.
+    """
+    ours = [path for path in data.glob("[!.]*") if path.is_dir() and path.name not in foreign]
+    folders = [*ours, *(path for folder in ours for path in folder.glob("[!.0-9]*/")), *more_results]
+    for folder in folders:
+        for path in folder.glob(".*"):
+            if path.name.startswith(_BUILDING):
+                remove(path)
+            elif _DRAFT.fullmatch(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
+    for path in (data / "locks").glob("*.lock"):
+        if not is_held(path):
+            path.unlink(missing_ok=True)
 
 
 def remove(folder: Path) -> None:

@@ -18,7 +18,8 @@ _RUN = "INCREMENTAL_RUN"
 class Workspace:
     """One project folder as one process sees it.
 
-    `package` is the first-party root package and `source` its folder, `data` the folder of results. The code digests are taken once: the first
+    `package` is the first-party root package and `source` its folder, `data` the folder of stages' folders, `more_results` folders of
+    results beside it, `foreign` names folders below `data` that hold what is not ours. The code digests are taken once: the first
     look is what the process runs on, and every commit compares it with the files as they are then.
     """
 
@@ -26,6 +27,8 @@ class Workspace:
     source: Path
     data: Path
     skipped: tuple[str, ...] = ()
+    more_results: tuple[Path, ...] = ()
+    foreign: frozenset[str] = frozenset({"raw"})
     _class_digests: dict[type, dict[str, str]] = field(default_factory=dict)
 
     @property

@@ -71,11 +71,23 @@ def record_training(training: Training, folder: Path, locks: Path) -> Recorded:
         with store.locked(locks / "mlflow.lock"):
             return _record(training, open_client(folder), folder)
     except (MlflowException, SQLAlchemyError) as error:
-        reason = str(error).splitlines()[0]
         raise TrackingFailed(
-            f"The results are committed, but MLflow could not record them in {folder / _DATABASE}: {reason}. "
-            "If the database is damaged, move it away: the next run makes a new one."
+            f"MLflow could not record the training in {folder / _DATABASE}: {_why(error, folder)}. The results are committed; run again when "
+            "that is mended. A damaged database may be moved away: a new one is made."
         ) from None
+
+
+def _why(error: Exception, folder: Path) -> str:
+    """Say what is wrong: SQLite says of a full disk that it cannot open a file, so a write of our own is tried first."""
+    probe = folder / f".probe.{uuid.uuid4().hex[:8]}"
+    try:
+        with probe.open("wb") as stream:
+            stream.write(bytes(1 << 16))
+    except OSError as found:
+        return os.strerror(found.errno or 0)
+    finally:
+        probe.unlink(missing_ok=True)
+    return str(error).splitlines()[0]
 
 
 def open_client(folder: Path) -> MlflowClient:

@@ -75,7 +75,7 @@ def test_a_damaged_database_fails_the_run_with_the_remedy_and_keeps_the_results(
     code, printed = project.evaluate()
 
     assert code == 30, printed
-    assert "The results are committed, but MLflow could not record them" in printed.strip().splitlines()[-1]
+    assert "MLflow could not record the training in data/mlflow/mlflow.db" in printed.strip().splitlines()[-1]
     assert "Traceback" not in printed
     database.unlink()
     code, printed = project.evaluate()

@@ -245,3 +245,30 @@ class TestLock:
     def test_two_locks_do_not_wait_for_each_other(self, tmp_path):
         with store.locked(tmp_path / "a.lock"), AnotherProcess(tmp_path / "b.lock") as other:
             assert other.says() == "held"
+
+
+def test_sweeping_takes_what_killed_runs_left_and_nothing_else(tmp_path):
+    data, models = tmp_path / "data", tmp_path / "models"
+    kept = [
+        "clean/0123456789abcdef/a.parquet",
+        "current/uk.json",
+        "raw/uk/.night.csv.0123abcd",
+        "raw/.building-x/a",
+        "mlflow/.keep",
+    ]
+    gone = [
+        "clean/.building-0123456789abcdef-01/a",
+        "current/.uk.json.0123abcd",
+        "mlflow/receipts/.a.json.0123abcd",
+        "locks/a.lock",
+    ]
+    gone += ["mlflow/.mlflow.db.0123abcd", "mlflow/.mlflow.db.0123abcd-journal"]
+    for name in [*kept, *gone]:
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).write_text("x")
+    (models / ".building-0123456789abcdef-01").mkdir(parents=True)
+    with store.locked(data / "locks/held.lock"):
+        store.sweep_all(data, (models,), frozenset({"raw"}))
+        left = {path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()}
+    assert left == {*kept, "locks/held.lock"}
+    assert list(models.iterdir()) == []

@@ -115,7 +115,9 @@ def test_a_database_that_was_half_made_is_made_again(bare):
 
 def test_a_damaged_database_is_named_with_the_remedy(folder):
     (folder / "mlflow.db").write_bytes(b"no database at all, and long enough to be looked at" * 100)
-    with pytest.raises(TrackingFailed, match=r"results are committed.*mlflow\.db.*move it away"):
+    with pytest.raises(
+        TrackingFailed, match=r"could not record the training in .*mlflow\.db: .*results are committed.*may be moved away"
+    ):
         record(folder)
 
 

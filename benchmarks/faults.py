@@ -1,0 +1,468 @@
+"""Crashes at every write, kills at any moment, a full disk, many runs at once: `python -m benchmarks.faults`.
+
+A small run is done once undisturbed, and its operations on the disk are counted by a preloaded library (`faults.c`). Then it is
+done again and again in fresh copies of the same project, each time with another fault. What is there after the fault must be whole, and
+the next run must end with the bytes of the undisturbed one and leave nothing behind. Only for Linux with a C compiler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from benchmarks.machine import describe_machine
+from benchmarks.projects import temporary_project
+from pipeline.sample import SamplePlan, write_deliveries
+
+SOURCE = Path(__file__).with_name("faults.c")
+COMMAND = (
+    *("--module", "pipeline", "Evaluate", "--local-scheduler"),
+    *("--Train-iterations", "20", "--Train-max-leaf-nodes", "15", "--Split-min-judged", "20"),
+)
+SMALL = SamplePlan(rows=300, nights=2)
+LARGER = SamplePlan(rows=3000, nights=8)
+STALE, PARTIAL, LOST, SILENT, UNEXPLAINED, LEFT = COLUMNS = (
+    "stale",
+    "partial",
+    "lost",
+    "exit 0 on failure",
+    "no message",
+    "left behind",
+)
+STAGES = ("data/ingest", "data/check", "data/clean", "data/split", "models", "data/evaluate", "data/current", "data/mlflow")
+HANGS_S = 180
+ENDS_S = 20  # how long processes of a run that was killed may live on
+Finding = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing that a run did to the disk."""
+
+    number: int
+    name: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A project as it is before a run, and what the undisturbed run makes of it."""
+
+    project: Path
+    library: Path
+    options: tuple[str, ...]
+    before: dict[str, str] = field(default_factory=dict)
+    after: dict[str, str] = field(default_factory=dict)
+    operations: tuple[Operation, ...] = ()
+    seconds: float = 0.0
+
+    def distinct(self, every: int = 1) -> list[Operation]:
+        """Return the operations, but of those that are one of many alike every so many alone."""
+        pairs = zip((None, *self.operations), self.operations, strict=False)
+        return [now for last, now in pairs if not _repeats(last, now) or now.number % every == 0]
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """How a disturbed run ended."""
+
+    fault: str
+    code: int
+    printed: str
+    found: tuple[Finding, ...] = ()
+
+
+Disturbance = Callable[[Setup, Path], Disturbed]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fault: `disturb` runs the command in a fresh copy of the project and lets something go wrong."""
+
+    kind: str
+    setup: Setup
+    disturb: Disturbance
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was wrong after a fault."""
+
+    kind: str
+    fault: str
+    found: tuple[Finding, ...]
+
+
+def can_run() -> str:
+    """Say why faults cannot be tried here, or nothing."""
+    if sys.platform != "linux":
+        return "faults are injected by LD_PRELOAD, which only Linux has"
+    return "" if shutil.which("cc") else "the library that injects faults needs a C compiler (cc)"
+
+
+def prepare(folder: Path, plan: SamplePlan, *options: str, is_later: bool = False) -> Setup:
+    """Make a project in `folder` and run a copy of it undisturbed; `is_later`: the nights but the last were run before."""
+    library, project = folder / "faults.so", folder / "before"
+    if not library.exists():
+        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, SOURCE, "-ldl"], check=True)
+    with temporary_project() as root:
+        shutil.copytree(root, project)
+    last = write_deliveries(project / "data/raw/sample", plan)[-1]
+    setup = Setup(project, library, options)
+    if is_later:
+        with _aside(last, folder / "last"):
+            _expect_success(run(setup, project))
+    with fresh_copy(setup) as root:
+        clock = time.monotonic()
+        _expect_success(run(setup, root, at=0))
+        seconds = time.monotonic() - clock
+        return Setup(project, library, options, state(project), state(root), tuple(read_log(root)), seconds)
+
+
+@contextlib.contextmanager
+def fresh_copy(setup: Setup) -> Iterator[Path]:
+    """Yield a copy of the project as it is before the run."""
+    folder = Path(tempfile.mkdtemp(dir=setup.project.parent))
+    try:
+        yield Path(shutil.copytree(setup.project, folder / "project"))
+    finally:
+        for path in folder.rglob("*"):
+            if path.is_dir():
+                path.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def start(setup: Setup, root: Path, at: int | None = None, action: str = "") -> subprocess.Popen[bytes]:
+    """Start the run in a process group of its own; with `at`, its operations are counted, and that one goes wrong (0: none)."""
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    if at is not None:
+        counter = root.with_name("operations")
+        counter.write_bytes(bytes(8))
+        watched = f"{root / 'data'}:{root / 'models'}"
+        environment |= {"LD_PRELOAD": str(setup.library), "FAULT_ROOT": watched, "FAULT_COUNTER": str(counter)}
+        environment |= {"FAULT_AT": str(at), "FAULT_ACTION": action}
+    luigi = Path(sys.executable).with_name("luigi")
+    with root.with_name("printed").open("ab") as printed:
+        return subprocess.Popen(
+            [luigi, *COMMAND, *setup.options], cwd=root, env=environment, stdout=printed, stderr=printed, start_new_session=True
+        )
+
+
+def run(setup: Setup, root: Path, at: int | None = None, action: str = "") -> Disturbed:
+    """Run to the end, however that comes."""
+    return wait(root, "", start(setup, root, at, action))
+
+
+def wait(root: Path, fault: str, *runs: subprocess.Popen[bytes]) -> Disturbed:
+    """Wait until the runs and all their processes have ended."""
+    found: list[Finding] = []
+    for process in runs:
+        try:
+            process.wait(HANGS_S)
+        except subprocess.TimeoutExpired:
+            found.append((LOST, f"the run hangs for {HANGS_S} s"))
+            os.killpg(process.pid, signal.SIGKILL)
+        deadline = time.monotonic() + ENDS_S
+        while (alive := _members(process.pid)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if alive:
+            found.append((LEFT, f"processes that live on: {list(alive.values())}"))
+            os.killpg(process.pid, signal.SIGKILL)
+    printed = root.with_name("printed")
+    text = printed.read_text(errors="replace")
+    printed.unlink()
+    return Disturbed(fault, max((process.wait() for process in runs), key=abs), text, tuple(found))
+
+
+def at_operation(number: int, action: str) -> Disturbance:
+    """Let one operation go wrong."""
+
+    def disturb(setup: Setup, root: Path) -> Disturbed:
+        ended = run(setup, root, number, action)
+        met = next((f"{one.name} {one.path}" for one in read_log(root) if one.number == number), "never came")
+        found = list(ended.found)
+        says = _last_line(ended)
+        if action == "enospc" and ended.code and (os.strerror(errno.ENOSPC) not in says or "Traceback" in ended.printed):
+            found.append((UNEXPLAINED, f"exit {ended.code}, and says: {says}"))
+        return replace(ended, fault=f"{action} at operation {number} ({met})", found=tuple(found))
+
+    return disturb
+
+
+def at_moment(seed: str, number: signal.Signals, *, is_parent: bool) -> Disturbance:
+    """Send a signal to the run, or to one of its children, at a random moment."""
+
+    def disturb(setup: Setup, root: Path) -> Disturbed:
+        rng = random.Random(seed)
+        moment = rng.uniform(0, setup.seconds)
+        process = start(setup, root)
+        time.sleep(moment)
+        there = _members(process.pid)
+        children = sorted(there.keys() - {process.pid})
+        victim = process.pid if is_parent or not children else rng.choice(children)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, number)
+        who = "parent" if victim == process.pid else there[victim]
+        return wait(root, f"{number.name} to {who} after {moment:.2f} s", process)
+
+    return disturb
+
+
+def at_once(count: int) -> Disturbance:
+    """Start several runs of the same at once: all end well, and each result is built by one of them."""
+
+    def disturb(setup: Setup, root: Path) -> Disturbed:
+        ended = wait(root, f"{count} runs at once", *(start(setup, root) for _ in range(count)))
+        found = [*ended.found, *((LEFT, f"{path} after all runs ended") for path in left_behind(root))]
+        if ended.code:
+            found.append((LOST, f"one ends with {ended.code}: {_last_line(ended)}"))
+        built, new = ended.printed.count(" built "), len(_results(root)) - len(_results(setup.project))
+        if built != new:
+            found.append((LOST, f"{built} builds of {new} results"))
+        return replace(ended, found=tuple(found))
+
+    return disturb
+
+
+def try_fault(trial: Trial) -> Outcome:
+    """Disturb a run, look at what is there, run again, and look again."""
+    setup = trial.setup
+    with fresh_copy(setup) as root:
+        ended = trial.disturb(setup, root)
+        shown = state(root)
+        found = [*ended.found, *((PARTIAL, text) for text in partial(root))]
+        for name, digest in shown.items():
+            if digest not in (setup.before.get(name), setup.after.get(name)):
+                found.append((STALE, f"{name} is neither as before nor as it should be"))
+        if ended.code == 0 and shown != setup.after:
+            found.append((SILENT, f"exit 0 without {_difference(shown, setup.after)}"))
+        kept = {path: (path / "manifest.json").read_bytes() for path in _results(root) if (path / "manifest.json").exists()}
+
+        again = run(setup, root)
+
+        found.extend(again.found)
+        if again.code:
+            found.append((LOST, f"the next run ends with {again.code}: {_last_line(again)}"))
+        shown = state(root)
+        if shown.keys() != setup.after.keys():
+            found.append((LOST, f"the next run ends with other files: {_difference(shown, setup.after)}"))
+        elif shown != setup.after:
+            found.append((STALE, f"the next run ends with other bytes: {_difference(shown, setup.after)}"))
+        for path, manifest in kept.items():
+            if not (path / "manifest.json").exists() or (path / "manifest.json").read_bytes() != manifest:
+                found.append((LOST, f"{path.relative_to(root)} was committed, and is gone or was built again"))
+        found.extend((PARTIAL, f"after the next run: {text}") for text in partial(root))
+        found.extend((LEFT, text) for text in left_behind(root))
+        return Outcome(trial.kind, ended.fault.replace(f"{root}/", ""), tuple(dict.fromkeys(found)))
+
+
+def state(root: Path) -> dict[str, str]:
+    """Return what the project shows: the digest of each committed file but manifests, and what is current."""
+    files = [path for folder in _results(root) for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
+    shown = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    for path in (root / "data/current").glob("*.json"):
+        with contextlib.suppress(ValueError, KeyError):
+            current = json.loads(path.read_bytes())
+            shown[path.relative_to(root).as_posix()] = json.dumps([current["as_of"], current["stages"]], sort_keys=True)
+    return shown
+
+
+def partial(root: Path) -> list[str]:
+    """Name what looks finished and is not whole."""
+    found = []
+    for folder in _results(root):
+        try:
+            recorded = json.loads((folder / "manifest.json").read_bytes())["files"]
+            there = {path.name for path in folder.iterdir()} - {"manifest.json"}
+            digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in recorded}
+            if there != recorded.keys() or any(digests[name] != record["sha256"] for name, record in recorded.items()):
+                found.append(f"{folder.relative_to(root)} is not what its manifest says")
+        except (OSError, ValueError, KeyError) as error:
+            found.append(f"{folder.relative_to(root)}: {error!r}")
+    for path in (root / "data/current").glob("[!.]*.json"):
+        try:
+            missing = [place for place in json.loads(path.read_bytes())["stages"].values() if not (root / place).is_dir()]
+        except (ValueError, KeyError) as error:
+            missing = [repr(error)]
+        found.extend(f"{path.relative_to(root)} names {place}" for place in missing)
+    found.extend(f"{path.relative_to(root)} is no JSON" for path in (root / "data/runs").glob("[!.]*.json") if not _reads(path))
+    return found
+
+
+def left_behind(root: Path) -> list[str]:
+    """Name what a run that ended well leaves none of: drafts, half-built folders, locks, records of runs that seem to go on."""
+    patterns = ("data/**/.*", "models/**/.*", "data/locks/*", "data/**/*-luigi-tmp-*", "data/mlflow/**/*-journal")
+    found = [path.relative_to(root).as_posix() for pattern in patterns for path in root.glob(pattern)]
+    for path in (root / "data/runs").glob("[!.]*.json"):
+        if (record := _reads(path)) and record.get("state") == "running":
+            found.append(f"{path.relative_to(root)} says running")
+    for path in (root / "data/mlflow").rglob("*.db"):
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            sound = database.execute("PRAGMA integrity_check").fetchone()[0]
+            found.extend([f"{path.relative_to(root)}: {sound}"] if sound != "ok" else [])
+            with contextlib.suppress(sqlite3.OperationalError):  # a database without runs
+                running = database.execute("SELECT count(*) FROM runs WHERE status = 'RUNNING'").fetchone()[0]
+                found.extend([f"{running} MLflow runs seem to go on"] if running else [])
+    return sorted(set(found))
+
+
+def read_log(root: Path) -> Iterator[Operation]:
+    """Yield what the counted run in that copy did to the disk."""
+    for line in root.with_name("operations.log").read_text().splitlines():
+        number, name, path = line.split("\t")
+        yield Operation(int(number), name, path.removeprefix(f"{root}/"))
+
+
+def plan_trials(small: list[Setup], larger: Setup, every: int, moments: int, seed: str) -> list[Trial]:
+    """Return all faults of a campaign."""
+    trials = []
+    for setup, when in zip(small, ("first run", "a night later"), strict=False):
+        met = setup.distinct(every)
+        by_action = {
+            "kill": ("crash before each operation", met),
+            "half": ("crash within each write", [one for one in met if one.name == "write"]),
+            "enospc": ("disk full from each operation on", [one for one in met if one.name in ("mkdir", "open", "write")]),
+            "eio": ("error of the disk at each operation", met),
+        }
+        for action, (kind, operations) in by_action.items():
+            trials += [Trial(f"{kind}, {when}", setup, at_operation(one.number, action)) for one in operations]
+        for stage in STAGES:
+            first = next((one for one in setup.operations if one.name == "write" and one.path.startswith(f"{stage}/")), None)
+            trials += [Trial("disk full at each stage", setup, at_operation(first.number, "enospc"))] if first else []
+        trials += [Trial("two runs at once", setup, at_once(2)), Trial("four runs at once", setup, at_once(4))]
+    for number in range(moments):
+        kill = at_moment(f"{seed}-{number}", signal.SIGKILL, is_parent=number % 2 == 0)
+        trials.append(Trial("kill -9 of parent or child at a random moment", larger, kill))
+    for number in range(moments // 4):
+        end = at_moment(f"{seed}-end-{number}", signal.SIGTERM, is_parent=True)
+        trials.append(Trial("SIGTERM at a random moment", larger, end))
+    return trials
+
+
+def try_all(trials: list[Trial], jobs: int, minutes: float, seed: str) -> list[Outcome]:
+    """Try the faults, of each kind a like share in any order, until the time is up; tell each failure at once."""
+    random.Random(seed).shuffle(trials)
+    deadline = time.monotonic() + 60 * minutes
+
+    def try_one(trial: Trial) -> Outcome | None:
+        if time.monotonic() > deadline:
+            return None
+        outcome = try_fault(trial)
+        for column, text in outcome.found:
+            print(f"- {outcome.kind}: {outcome.fault}: {column}: {text}", flush=True)
+        return outcome
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return [outcome for outcome in pool.map(try_one, trials) if outcome is not None]
+
+
+def report(outcomes: Iterable[Outcome], planned: int) -> str:
+    """Return the table as Markdown: in how many faults of each kind something was wrong."""
+    by_kind: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_kind.setdefault(outcome.kind, []).append(outcome)
+    done = sum(map(len, by_kind.values()))
+    lines = [f"{done} of {planned} faults; {describe_machine()}.", "", f"| | faults | {' | '.join(COLUMNS)} |", "|---" * 8 + "|"]
+    for kind, found in sorted(by_kind.items()):
+        counts = [sum(any(column == name for column, _ in one.found) for one in found) for name in COLUMNS]
+        lines.append(f"| {kind} | {len(found)} | {' | '.join(map(str, counts))} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Try the faults and print the table; exit 1 where anything was wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--every", type=int, default=1, help="of operations that are one of many alike, every so many (1)")
+    parser.add_argument("--random", type=int, default=200, help="kills at random moments of a larger run (200)")
+    parser.add_argument("--short", action="store_true", help="--every 1000000 --random 8")
+    parser.add_argument("--only", default="", help="kinds of fault whose name holds this")
+    parser.add_argument("--minutes", type=float, default=600, help="when to stop; what was tried is a random part (600)")
+    parser.add_argument("--jobs", type=int, default=2, help="faults tried at a time (2)")
+    parser.add_argument("--seed", default="0", help="another one tries in another order, at other moments (0)")
+    options = parser.parse_args()
+    if reason := can_run():
+        sys.exit(reason)
+    every, moments = (1_000_000, 8) if options.short else (options.every, options.random)
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name) / part for part in ("first", "later", "larger")]
+        for folder in folders:
+            folder.mkdir()
+        small = [prepare(folders[0], SMALL), prepare(folders[1], SMALL, is_later=True)]
+        larger = prepare(folders[2], LARGER, "--workers", "2")
+        trials = plan_trials(small, larger, every, moments, options.seed)
+        trials = [trial for trial in trials if options.only in trial.kind]
+        outcomes = try_all(trials, options.jobs, options.minutes, options.seed)
+    print(report(outcomes, len(trials)))
+    sys.exit(any(outcome.found for outcome in outcomes))
+
+
+def _repeats(last: Operation | None, now: Operation) -> bool:
+    """Say whether an operation is one of many alike: further writes to a file, and what makes a database beside its place."""
+    if "/.mlflow.db." in now.path:
+        return last is not None and "/.mlflow.db." in last.path
+    return last is not None and now.name == "write" and (last.name, last.path) == (now.name, now.path)
+
+
+def _results(root: Path) -> list[Path]:
+    """Return the folders that are named as committed results are."""
+    return [path for path in (*root.glob("data/*/*"), *root.glob("models/*")) if re.fullmatch("[0-9a-f]{16}", path.name)]
+
+
+def _members(group: int) -> dict[int, str]:
+    """Return the living processes of a group, with the ends of their command lines."""
+    alive = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, _, process_group, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(process_group) == group and state not in "ZX":
+                alive[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ").strip()[-60:]
+    return alive
+
+
+def _reads(path: Path) -> dict[str, object] | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _difference(found: dict[str, str], wanted: dict[str, str]) -> str:
+    return ", ".join(sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))[:4])
+
+
+def _last_line(ended: Disturbed) -> str:
+    return (ended.printed.strip().splitlines() or ["nothing"])[-1][:200]
+
+
+def _expect_success(ended: Disturbed) -> None:
+    if ended.code:
+        raise RuntimeError(f"the undisturbed run ends with {ended.code}:\n{ended.printed}")
+
+
+@contextlib.contextmanager
+def _aside(path: Path, place: Path) -> Iterator[None]:
+    path.rename(place)
+    yield
+    place.rename(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The short form of `python -m benchmarks.faults`: crashes at some of the writes, half-writes, a full disk, two runs at once.
+
+The campaign there tries every write; docs/faults.md has its table.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import faults
+
+pytestmark = pytest.mark.skipif(bool(faults.can_run()), reason=faults.can_run())
+SPREAD = {"kill": 8, "half": 3, "enospc": 3}
+
+
+@pytest.fixture(scope="module")
+def setup(tmp_path_factory: pytest.TempPathFactory) -> faults.Setup:
+    """A project of two deliveries whose first is done: the run to disturb ingests the second and all that follows."""
+    return faults.prepare(tmp_path_factory.mktemp("faults"), faults.SMALL, is_later=True)
+
+
+def spread(operations: list[faults.Operation], count: int) -> list[int]:
+    """Choose that many operations, evenly spread, the last among them."""
+    step = len(operations) / count
+    return [operations[round((place + 1) * step) - 1].number for place in range(count)]
+
+
+@pytest.mark.parametrize("action", SPREAD)
+def test_after_any_fault_the_next_run_ends_right_and_nothing_is_left(setup: faults.Setup, action: str) -> None:
+    wanted = {"kill": None, "half": ("write",), "enospc": ("mkdir", "open", "write")}[action]
+    met = [one for one in setup.distinct(1_000_000) if wanted is None or one.name in wanted]
+    trials = [faults.Trial(action, setup, faults.at_operation(number, action)) for number in spread(met, SPREAD[action])]
+    outcomes = faults.try_all(trials, jobs=2, minutes=10, seed="0")
+    assert len(outcomes) == SPREAD[action]
+    assert [(outcome.fault, outcome.found) for outcome in outcomes if outcome.found] == []
+
+
+def test_two_runs_at_once_build_each_result_once_and_end_alike(setup: faults.Setup) -> None:
+    assert faults.try_fault(faults.Trial("two", setup, faults.at_once(2))).found == ()
+
+
+def test_the_harness_does_see_what_is_wrong(setup: faults.Setup) -> None:
+    with faults.fresh_copy(setup) as root:
+        folder = next(root.glob("data/ingest/[0-9a-f]*"))
+        folder.chmod(0o755)
+        (folder / "account.json").chmod(0o644)
+        (folder / "account.json").write_text("{}")
+        (root / "data/clean/.building-x").mkdir(parents=True)
+        assert faults.partial(root) == [f"{folder.relative_to(root)} is not what its manifest says"]
+        assert "data/clean/.building-x" in faults.left_behind(root)
