@@ -25,8 +25,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline.errors import UserError
 from pipeline.incremental import store
 
-for _name in ("mlflow", "alembic"):  # they tell of tables that they make
-    logging.getLogger(_name).setLevel(logging.WARNING)
+for _name in ("mlflow", "alembic"):  # they tell of tables that they make, and of each error before they raise it
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 FINGERPRINT = "fingerprint"
 _DATABASE = "mlflow.db"
 

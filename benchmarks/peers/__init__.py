@@ -1,0 +1,1 @@
+"""The same job as a plain script and under other tools."""
