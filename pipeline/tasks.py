@@ -299,6 +299,7 @@ class Evaluate(DatedStage):
     def build(self, folder: Path) -> None:
         """Write metrics, errors by segment, and every judged listing with its estimate."""
         import pandas as pd
+        from threadpoolctl import threadpool_limits
 
         from pipeline.services import documents, frames, models
         from pipeline.stages import evaluate
@@ -308,7 +309,8 @@ class Evaluate(DatedStage):
         learnt = pd.concat([train, calibration], ignore_index=True)
         facts = {"market": self.market, **self.settings(), **documents.read_document(parts / "account.json")}
         self.tell("judging model and baselines", 0.2)
-        judgement = evaluate.judge_model(models.load_model(self.folder_of("Train")), learnt, test, facts)
+        with threadpool_limits(1, user_api="openmp"):  # two on busy cores are many times slower than one
+            judgement = evaluate.judge_model(models.load_model(self.folder_of("Train")), learnt, test, facts)
         documents.write_document(judgement.metrics, folder / "metrics.json")
         frames.write_frame(judgement.segments, folder / "segments.parquet")
         frames.write_frame(judgement.estimates, folder / "estimates.parquet")
