@@ -20,6 +20,7 @@ from pipeline.incremental.explain import Plan
 from pipeline.incremental.workspace import Workspace, run_id
 
 RUNNING, DONE, FAILED, KILLED = "running", "done", "failed", "killed"
+_KILLED = "The run ended without a word: it was killed, or the machine went down."
 
 
 class Ledger:
@@ -31,10 +32,9 @@ class Ledger:
         self._folder = data / "runs"
         self._locks = data / "locks"
         self._hold = contextlib.ExitStack()
+        self._workspace = workspace
         with store.locked(self._locks / "ledger.lock"):
-            close_killed(data)
-            if not running(data):
-                store.sweep_all(data, workspace.more_results, workspace.foreign)
+            self._clear_up()
             self._hold.enter_context(store.locked(self._lock_of(run_id())))
         self._record: dict[str, Any] = {
             "run": run_id(),
@@ -76,6 +76,14 @@ class Ledger:
         self._record |= {"state": state, "exit": code, "ended_at": _now(), "messages": messages, "summary": summary}
         self._write()
         self._hold.close()
+        with contextlib.suppress(OSError), store.locked(self._locks / "ledger.lock"):  # another may have been killed meanwhile
+            self._clear_up()
+
+    def _clear_up(self) -> None:
+        data = self._workspace.data
+        close_killed(data)
+        if not running(data):
+            store.sweep_all(data, self._workspace.more_results, self._workspace.foreign)
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):  # a full disk fails the run where it matters, with a message
@@ -97,19 +105,16 @@ def read_records(data: Path, limit: int | None = None) -> list[dict[str, Any]]:
 
 
 def close_killed(data: Path) -> list[str]:
-    """Close the records of runs that ended without closing them; return their names."""
+    """Close the records of runs that ended without closing them, known by their locks; return their names."""
     closed = []
-    for record in read_records(data):
-        lock = data / "locks" / f"run-{record['run']}.lock"
-        if record.get("state") == RUNNING and record["run"] != run_id() and not store.is_held(lock):
-            record |= {
-                "state": KILLED,
-                "ended_at": None,
-                "messages": ["The run ended without a word: it was killed, or the machine went down."],
-            }
-            _write_record(data / "runs", record)
+    for lock in sorted((data / "locks").glob("run-*.lock")):
+        run = lock.stem.removeprefix("run-")
+        if run != run_id() and not store.is_held(lock):
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                record = json.loads((data / "runs" / f"{run}.json").read_bytes())
+                _write_record(data / "runs", record | {"state": KILLED, "messages": [_KILLED]})
+                closed.append(run)
             lock.unlink(missing_ok=True)
-            closed.append(str(record["run"]))
     return closed
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 import platform
 import time
 from collections.abc import Mapping
@@ -19,15 +17,13 @@ from luigi.task import flatten
 
 from pipeline.incremental import store
 from pipeline.incremental.digests import digest_file, digest_readable, digest_value
-from pipeline.incremental.errors import CodeInvalid, InputChanged, PlaceUnwritable, UserError
+from pipeline.incremental.errors import CodeInvalid, InputChanged, UserError, explain_place
 from pipeline.incremental.manifest import FileRecord, Manifest
 from pipeline.incremental.worker import USER_ERROR, incremental
 from pipeline.incremental.workspace import Workspace, run_id
 
 FORMAT_VERSION = 1  # raise it by hand when this layer changes what a recipe means: everything is rebuilt
 _KEY_LENGTH = 16
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _PYTHON = ".".join(platform.python_version_tuple()[:2])
 _log = logging.getLogger("pipeline")
 
@@ -166,7 +162,7 @@ class IncrementalTask(ExplainingTask):
         try:
             self._run()
         except OSError as error:
-            raise self._explain_place(error) from None
+            raise explain_place(error, self.task_family, self.results.absolute()) from None
 
     def _run(self) -> None:
         recipe = self.recipe()
@@ -283,20 +279,6 @@ class IncrementalTask(ExplainingTask):
             store.remove(aside)
         else:
             _log.warning("%-9s %s is damaged (%s); set aside as %s", self.task_family, place, damage, aside.name)
-
-    def _explain_place(self, error: OSError) -> Exception:
-        """Return what the user can mend where a result could not be written, else the error itself."""
-        remedies = {
-            **dict.fromkeys(_NO_ROOM, "Make room there"),
-            **dict.fromkeys(_NOT_ALLOWED, "Let this user write there"),
-        }
-        if error.errno not in remedies:
-            return error
-        where = error.filename or self.results.absolute()
-        reason = os.strerror(error.errno)
-        return PlaceUnwritable(
-            f"{self.task_family}: cannot write {where}: {reason}. {remedies[error.errno]} and run again: nothing half-written is kept."
-        )
 
     def _refuse_changes(self, recipe: dict[str, Any]) -> None:
         try:

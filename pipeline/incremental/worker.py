@@ -16,7 +16,7 @@ import sys
 import threading
 import warnings
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import luigi
 import luigi.execution_summary
@@ -27,6 +27,7 @@ from luigi.cmdline_parser import CmdlineParser
 from luigi.setup_logging import InterfaceLogging
 
 from pipeline.incremental import usage
+from pipeline.incremental.errors import UserError, explain_place
 from pipeline.incremental.workspace import run_id
 
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ class ExplainingWorker(luigi.worker.Worker):
         if self._account is None:
             from pipeline.incremental.account import RunAccount
 
-            self._account = RunAccount.open(task)
+            try:
+                self._account = RunAccount.open(task)
+            except OSError as error:
+                _refuse(explain_place(error, "The record of the run", task.workspace().data.absolute()))
         try:
             return bool(super().add(task, *args, **kwargs))
         except BaseException as error:
@@ -182,6 +186,14 @@ def _refuse_silent_failures() -> None:
     if not all((codes.task_failed, codes.missing_data, codes.not_run, codes.scheduling_error, codes.already_running)):
         sys.stderr.write("luigi.cfg is not here, or its [retcode] is: a failed run would exit 0. Run from the project's root.\n")
         raise SystemExit(2)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    """Raise what the user can mend, as one message on the command line."""
+    if isinstance(error, UserError) and CmdlineParser.get_instance() is not None:
+        _log.error(error)
+        raise SystemExit(error.exit_code)
+    raise error
 
 
 def _end_with_parent() -> None:

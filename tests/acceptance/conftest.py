@@ -38,10 +38,11 @@ class Project:
         self, *command: str | Path, bound_by_permissions: bool = False, no_room: bool = False, **environment: str
     ) -> subprocess.Popen[str]:
         """Start a command in a session of its own, so that a test can end it with all its children."""
+        inherited = {name: value for name, value in os.environ.items() if name != "INCREMENTAL_RUN"}  # a run is named anew
         return subprocess.Popen(
             [*(_BOUND if bound_by_permissions else ()), *(_NO_ROOM if no_room else ()), *(str(part) for part in command)],
             cwd=self.root,
-            env={**os.environ, "PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1", **environment},
+            env={**inherited, "PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1", **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
