@@ -20,7 +20,8 @@ from pipeline.incremental.explain import Plan
 from pipeline.incremental.workspace import Workspace, run_id
 
 RUNNING, DONE, FAILED, KILLED = "running", "done", "failed", "killed"
-_KILLED = "The run ended without a word: it was killed, or the machine went down."
+_KILLED = "The run ended without a word: it was killed, its record could not be written, or the machine went down."
+_NEWEST = 50  # records looked at for one left open: nights without end leave thousands
 
 
 class Ledger:
@@ -105,15 +106,19 @@ def read_records(data: Path, limit: int | None = None) -> list[dict[str, Any]]:
 
 
 def close_killed(data: Path) -> list[str]:
-    """Close the records of runs that ended without closing them, known by their locks; return their names."""
+    """Close the records of runs that ended without closing them; return their names."""
+    open_records = {record["run"] for record in read_records(data, _NEWEST) if record["state"] == RUNNING}
+    locks = {path.stem.removeprefix("run-"): path for path in (data / "locks").glob("run-*.lock")}
     closed = []
-    for lock in sorted((data / "locks").glob("run-*.lock")):
-        run = lock.stem.removeprefix("run-")
-        if run != run_id() and not store.is_held(lock):
-            with contextlib.suppress(OSError, ValueError, TypeError):
-                record = json.loads((data / "runs" / f"{run}.json").read_bytes())
-                _write_record(data / "runs", record | {"state": KILLED, "messages": [_KILLED]})
-                closed.append(run)
+    for run in sorted(open_records | locks.keys()):
+        lock = locks.get(run)
+        if run == run_id() or (lock and store.is_held(lock)):
+            continue
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            record = json.loads((data / "runs" / f"{run}.json").read_bytes())
+            _write_record(data / "runs", record | {"state": KILLED, "messages": [_KILLED]})
+            closed.append(run)
+        if lock:
             lock.unlink(missing_ok=True)
     return closed
 
