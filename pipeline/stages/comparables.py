@@ -14,7 +14,7 @@ MIN_COUNT = 4  # up to so many are shown however far; with fewer of its own mode
 FAR = 8.0  # beyond it a trader would not call a car comparable
 
 # Distances are in years: 1 is as much as a model year makes. What is worth how much was set by judging the neighbours
-# of ten cars of each real market.
+# of some ten cars of each real market. 7,500 to 25,000 km for a year estimate prices equally well there.
 OTHER_MODEL = 15.0
 RELATED_MODEL = 5.0  # one whose name starts with the same word: Doblo and Doblo Cargo
 
@@ -69,6 +69,7 @@ _CONDITION_MISSING = 0.25  # on top
 # Words that traders do not tell apart, each with the one that stands for both; and those that say nothing.
 _STANDS_FOR = {"pickup": "truck", "minivan": "van", "offroad": "suv", "4x4": "all-wheel", "semi-automatic": "automatic"}
 _SAYS_NOTHING = "other"
+_POSTED_AGAIN = ["year", "mileage_km", "price"]  # equal in an advert that was posted again
 _TOLD_IN_WORDS = {
     "condition": "{} condition",
     "drive": "{} drive",
@@ -86,6 +87,8 @@ _UNITS = {
     "doors": "{:.0f} doors",
     "seats": "{:.0f} seats",
 }
+_NAMES = {"mileage_km": "mileage", "engine_l": "engine", "power_hp": "power", "fiscal_power_cv": "fiscal power"}
+_NAMES |= {"has_four_wheel_drive": "four-wheel drive"}
 _ALIKE_KM = 1_000  # a smaller difference in mileage is none
 
 
@@ -95,15 +98,16 @@ def find_comparables(car: pd.DataFrame, listings: pd.DataFrame, count: int = COU
     `car` is a frame of one row with make and model, and whatever else of the listings' columns is known of it;
     `listings` has listing_id and group_id besides. At most `count` are returned, and of those that are `FAR` only as
     many as make it `MIN_COUNT`. They are of the car's own model; where fewer than `MIN_COUNT` cars of it are for sale,
-    the make's other models fill up. The car itself and its twins are left out, and of other twins one is shown. Equal
-    distances go by listing_id. What the car does not tell counts for nothing; what a listing does not tell costs less
-    than a mismatch. Of a make that is not for sale there are none.
+    the make's other models fill up. The car itself and its twins are left out, and of other twins one is shown; the
+    same year, mileage and price count as twins, for many an advert is posted again with a word changed. Equal distances
+    go by listing_id. What the car does not tell counts for nothing; what a listing does not tell costs less than a
+    mismatch. Of a make that is not for sale there are none.
     """
     (told,) = car.to_dict("records")
     candidates = _choose_candidates(told, listings)
     distances = sum(_measure(told, candidates), np.zeros(len(candidates)))
     measured = candidates.assign(distance=distances).sort_values(["distance", "listing_id"], kind="stable")
-    nearest = measured.drop_duplicates("group_id").head(count)
+    nearest = _leave_out_twins(measured).head(count)
     nearest = nearest[(nearest["distance"] <= FAR) | (np.arange(len(nearest)) < MIN_COUNT)]
     differences = [", ".join(_tell(told, listing)) or "the same in all that is told" for listing in nearest.to_dict("records")]
     return nearest.assign(differences=pd.Series(differences, index=nearest.index, dtype="str"))
@@ -115,9 +119,18 @@ def _choose_candidates(told: Mapping[Any, Any], listings: pd.DataFrame) -> pd.Da
     for name in ("listing_id", "group_id"):
         if _is_told(told.get(name)):
             is_candidate &= listings[name] != told[name]
+    if all(name in listings and _is_told(told.get(name)) for name in _POSTED_AGAIN):
+        is_candidate &= (listings[_POSTED_AGAIN] != [told[name] for name in _POSTED_AGAIN]).any(axis=1)
     of_make = listings[is_candidate]
     of_model = of_make[of_make["model"].eq(told["model"]).fillna(value=False).astype(bool)]
     return of_model if of_model["group_id"].nunique() >= MIN_COUNT else of_make
+
+
+def _leave_out_twins(listings: pd.DataFrame) -> pd.DataFrame:
+    """Keep the first of each group, and of those with the same year, mileage and price."""
+    once = listings.drop_duplicates("group_id")
+    told = once.reindex(columns=["model", *_POSTED_AGAIN])
+    return once[~told.duplicated() | told.isna().any(axis=1)]
 
 
 def _measure(told: Mapping[Any, Any], listings: pd.DataFrame) -> Iterator[np.ndarray]:
@@ -150,7 +163,8 @@ def _find_scale(name: str, value: float) -> Scale:
 
 def _measure_models(model: Any, others: pd.Series) -> np.ndarray:
     is_same = others.eq(model).fillna(value=False).to_numpy(dtype=bool)
-    is_related = others.astype("str").str.split().str[0].eq(str(model).partition(" ")[0]).to_numpy(dtype=bool)
+    first_words = others.astype("str").str.replace(r"\s.*", "", regex=True)
+    is_related = first_words.eq(str(model).partition(" ")[0]).fillna(value=False).to_numpy(dtype=bool)
     return np.where(is_same, 0.0, np.where(is_related, RELATED_MODEL, OTHER_MODEL))
 
 
@@ -162,7 +176,11 @@ def _measure_numbers(value: float, others: pd.Series, scale: Scale) -> np.ndarra
 def _measure_words(word: Any, others: pd.Series, cost: float) -> np.ndarray:
     words = others.astype("str").replace(_STANDS_FOR)
     is_told = words.notna() & (words != _SAYS_NOTHING)
-    return np.where(is_told, np.where(words == _STANDS_FOR.get(str(word), str(word)), 0.0, cost), cost / 2)
+    return np.where(is_told, np.where(words == str(_stand_for(word)), 0.0, cost), cost / 2)
+
+
+def _stand_for(word: Any) -> Any:
+    return _STANDS_FOR.get(word, word)
 
 
 def _measure_conditions(condition: Any, others: pd.Series) -> np.ndarray:
@@ -175,14 +193,14 @@ def _measure_conditions(condition: Any, others: pd.Series) -> np.ndarray:
 def _tell(told: Mapping[Any, Any], listing: Mapping[Any, Any]) -> Iterator[str]:
     """Yield what a person should know of a listing: where it differs, and what it does not tell that counts for a year."""
     if listing["model"] != told["model"]:
-        yield str(listing["model"])
+        yield f"{listing['make']} {listing['model']}"
     for name in ("year", "mileage_km", *WORDS, *_UNITS, "condition"):
         if name not in listing or not _is_told(told.get(name)):
             continue
         if _is_told(listing[name]):
             yield from _tell_difference(name, told[name], listing[name])
         elif _cost_of_missing(name) >= 1:
-            yield f"{name.removesuffix('_km').removeprefix('has_').replace('_', ' ')} not told"
+            yield f"{_NAMES.get(name, name)} not told"
 
 
 def _cost_of_missing(name: str) -> float:
@@ -192,7 +210,7 @@ def _cost_of_missing(name: str) -> float:
 
 
 def _tell_difference(name: str, value: Any, other: Any) -> Iterator[str]:
-    if other == value:
+    if _stand_for(other) == _stand_for(value):
         return
     if name == "year":
         years = abs(other - value)
@@ -203,6 +221,6 @@ def _tell_difference(name: str, value: Any, other: Any) -> Iterator[str]:
     elif name in _UNITS:
         yield _UNITS[name].format(other)
     elif name in _TOLD_IN_TRUTHS:
-        yield _TOLD_IN_TRUTHS[name][str(other)]
+        yield _TOLD_IN_TRUTHS[name].get(str(other), f"{_NAMES.get(name, name)} {other}")
     else:
         yield _TOLD_IN_WORDS.get(name, "{}").format(other)
