@@ -13,10 +13,10 @@ import pandas as pd
 
 from pipeline.stages.features import FeatureChoice, select_features
 
-# Up to so many differing features every set of them is asked, at most 1,024, and the shares are exact. No car of
-# craigslist_us, kijiji_ca or uk can differ in more than nine; one of avito_ma that tells of its equipment can.
-MAX_EXACT_FEATURES = 10
-ORDERINGS = 64  # drawn where features are more, each asked with its reverse
+# Up to so many differing features every set of them is asked, at most 4,096, and the shares are exact. No car of
+# craigslist_us, kijiji_ca or uk can differ in more than nine; one of avito_ma that tells of its equipment can in 15.
+MAX_EXACT_FEATURES = 12
+ORDERINGS = 128  # drawn where features are more, each asked with its reverse: about as many sets again
 SEED = 0
 
 Basis = Literal["make and model", "make", "market"]

@@ -20,9 +20,9 @@ PRICED, EXTRAPOLATED, REFUSED = "priced", "extrapolated", "refused"
 # share of the price, as a multiple of the market's; "held" is the share of prices in an interval that holds 90 % of
 # the market's. The whole tables are in docs/decisions/0011-domain.md.
 
-# 1–3 listings: error 1.5–7.7, held 13–82 %; 8–10: 1.0–3.5, 31–92 %; 11–12: 0.7–1.2, 81–96 %, and so on from there.
+# 1–3 listings: error 1.5–7.7, held 13–82 %; 8–10: 1.0–3.5, 31–92 %; 11–12: 0.7–1.2, 81–96 %, and about so from there.
 MIN_LISTINGS_OF_MODEL = 11
-# A year after the newest: error 0.9–2.1, held 63–94 %, 5–14 % too low; two years: 1.3–3.8, 29–86 %, 18–24 % too low.
+# A year after the newest: error 0.9–2.0, held 63–94 %, 5–14 % too low; two years: 1.3–3.8, 29–86 %, 18–24 % too low.
 MAX_YEARS_AFTER_NEWEST = 1
 # Up to two years before the oldest: held 31–81 %; the third: 10–65 %; the fourth and fifth: 2–66 %.
 MAX_YEARS_BEFORE_OLDEST = 2
@@ -30,10 +30,10 @@ MAX_YEARS_BEFORE_OLDEST = 2
 MAX_KM_PER_YEAR = 80_000
 # The share of a model's listings up to which a number counts as seen of it: the lowest and the highest.
 SEEN_SHARES: dict[str, tuple[float, float]] = {
-    # Before the first percentile: error 1.7–4.3, held 31–79 % (avito_ma: 0.7–0.9); past the newest by one: 0.4–1.1.
+    # Before the first percentile: error 1.7–4.3, held 31–79 % (avito_ma: 0.7–0.9); one past the newest: 0.4–0.9.
     "year": (0.01, 1),
-    # Beyond the 99th percentile: error 1.7–2.5, held 56–69 % on craigslist_us and uk, up to 3.6 on kijiji_ca (avito_ma:
-    # no rise). Below the first it rises nowhere beyond 1.4, so little mileage is never held against a car.
+    # Beyond the 99th percentile: error 1.8–2.5, held 56–69 % on craigslist_us and uk; on kijiji_ca 1.7, held 81 % beyond
+    # the greatest; avito_ma: no rise. Below the first it is at most 1.4, so little mileage is not held against a car.
     "mileage_km": (0, 0.99),
     # Beyond all that was seen: error 1.5–4.2, held 25–73 %; short of it 1.0–1.8; within the outer percentiles 0.9–2.6.
     "power_hp": (0, 1),
