@@ -89,6 +89,35 @@ class ShareParameter(_Labelled, luigi.FloatParameter):
         return share
 
 
+class FactorParameter(_Labelled, luigi.FloatParameter):
+    """A number above 0 by which something is multiplied."""
+
+    def parse(self, text: str) -> float:
+        """Read the number; exits with code 2 when it is none, or not between 0.001 and 1,000."""
+        try:
+            factor = float(text)
+        except ValueError:
+            factor = -1.0
+        if not 0.001 <= factor <= 1000:
+            _refuse(UsageWrong(f"{self.label} {text!r} is not a factor between 0.001 and 1,000."))
+        return factor
+
+
+class WordParameter(_Labelled, luigi.Parameter[str]):
+    """One of a few words."""
+
+    def __init__(self, *args: Any, words: tuple[str, ...], **kwargs: Any) -> None:
+        """Take the words."""
+        super().__init__(*args, **kwargs)
+        self.words = words
+
+    def parse(self, text: str) -> str:
+        """Return the word; exits with code 2 when it is another one."""
+        if text not in self.words:
+            _refuse(UsageWrong(f"{self.label} {text!r} is none of {', '.join(self.words)}."))
+        return text
+
+
 def _refuse(error: UserError) -> NoReturn:
     # Luigi reads parameters before it sets logging up, so the message goes where its usage errors go.
     sys.stderr.write(f"{error}\n")

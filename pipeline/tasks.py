@@ -28,13 +28,16 @@ from pipeline.parameters import (
     AsOfParameter,
     CountFromZeroParameter,
     CountParameter,
+    FactorParameter,
     MarketParameter,
     ShareParameter,
+    WordParameter,
 )
 from pipeline.services.deliveries import Delivery, list_deliveries, night_of, path_of, stem_of
 
 TABLES = ("numpy", "pandas", "pyarrow")
 _log = logging.getLogger("pipeline")
+PROFILES = ("full", "quick")
 LEARNING = (*TABLES, "scikit-learn", "scipy", "skops")
 
 
@@ -203,10 +206,9 @@ class Clean(DatedStage):
 
 
 class Split(DatedStage):
-    """Decide which listings a model learns from, which calibrate it, and which judge it."""
+    """Decide which listings a model learns from, and which judge it."""
 
     test_share: float = ShareParameter(default=0.2, description="Share of the cars that judge the model.")
-    calibration_share: float = ShareParameter(default=0.12, description="Share of the cars that calibrate intervals.")
     min_judged: int = CountParameter(default=50, description="Fewest cars to judge by.")
     consumes = {"Clean": ("listings.parquet",)}
 
@@ -220,9 +222,8 @@ class Split(DatedStage):
         from pipeline.stages import split
 
         listings = frames.read_frame(self.folder_of("Clean") / "listings.parquet")
-        parts = split.split_listings(listings, self.test_share, self.calibration_share, self.min_judged)
+        parts = split.split_listings(listings, self.test_share, self.min_judged)
         frames.write_frame(parts.train, folder / "train.parquet")
-        frames.write_frame(parts.calibration, folder / "calibration.parquet")
         frames.write_frame(parts.test, folder / "test.parquet")
         documents.write_document(parts.account, folder / "account.json")
 
@@ -230,16 +231,17 @@ class Split(DatedStage):
 class Train(DatedStage):
     """Fit the price model and calibrate its intervals."""
 
-    iterations: int = CountParameter(default=600, description="Boosting iterations.")
-    learning_rate: float = ShareParameter(default=0.1)
-    max_leaf_nodes: int = CountParameter(default=63)
-    min_samples_leaf: int = CountParameter(default=10)
+    profile: str = WordParameter(default="full", words=PROFILES, description="full, or quick: one model, in seconds.")
+    iterations_factor: float = FactorParameter(default=1.0, description="What each member's own settings are multiplied by.")
+    learning_rate_factor: float = FactorParameter(default=1.0)
+    leaf_nodes_factor: float = FactorParameter(default=1.0)
+    min_samples_leaf_factor: float = FactorParameter(default=1.0)
     level: float = ShareParameter(default=0.9, description="Share of prices that an interval is meant to hold.")
     seed: int = CountFromZeroParameter(default=0)
-    threads: int = CountParameter(default=1, significant=False, description="OpenMP threads of a fit.")
+    jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
     max_seconds: int = CountFromZeroParameter(default=7200, significant=False, description="Seconds after which a fit is ended.")
     libraries = LEARNING
-    consumes = {"Split": ("train.parquet", "calibration.parquet")}
+    consumes = {"Split": ("train.parquet",)}
 
     @property
     def worker_timeout(self) -> int:  # type: ignore[override]  # Luigi reads it and never sets it
@@ -259,6 +261,19 @@ class Train(DatedStage):
         """Depend on which columns the market lets a model use."""
         return {"features": self.terms().feature_columns()}
 
+    def hyperparameters(self) -> Any:
+        """Return what shapes the fit."""
+        from pipeline.valuation.members import Hyperparameters
+
+        return Hyperparameters(
+            profile=self.profile,
+            iterations_factor=self.iterations_factor,
+            learning_rate_factor=self.learning_rate_factor,
+            leaf_nodes_factor=self.leaf_nodes_factor,
+            min_samples_leaf_factor=self.min_samples_leaf_factor,
+            seed=self.seed,
+        )
+
     def build(self, folder: Path) -> None:
         """Write the fitted model."""
         from threadpoolctl import threadpool_limits
@@ -266,18 +281,11 @@ class Train(DatedStage):
         from pipeline.services import frames, models
         from pipeline.stages import train
 
-        parts = self.folder_of("Split")
-        learnt, calibration = (frames.read_frame(parts / f"{name}.parquet") for name in ("train", "calibration"))
-        hyperparameters = train.Hyperparameters(
-            iterations=self.iterations,
-            learning_rate=self.learning_rate,
-            max_leaf_nodes=self.max_leaf_nodes,
-            min_samples_leaf=self.min_samples_leaf,
-            level=self.level,
-            seed=self.seed,
-        )
-        with threadpool_limits(self.threads, user_api="openmp"):
-            model = train.fit_model(learnt, calibration, self.settings()["features"], hyperparameters, self.tell)
+        listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
+        with threadpool_limits(1):  # two threads on busy cores are many times slower than one, and add up in another order
+            model = train.fit_model(
+                listings, self.settings()["features"], self.hyperparameters(), self.level, self.tell, self.jobs
+            )
         models.save_model(model, folder / models.MODEL_FILE)
         models.describe_model(folder)
 
@@ -298,19 +306,21 @@ class Evaluate(DatedStage):
 
     def build(self, folder: Path) -> None:
         """Write metrics, errors by segment, and every judged listing with its estimate."""
-        import pandas as pd
         from threadpoolctl import threadpool_limits
 
         from pipeline.services import documents, frames, models
-        from pipeline.stages import evaluate
+        from pipeline.stages import card, evaluate
 
         parts = self.folder_of("Split")
-        train, calibration, test = (frames.read_frame(parts / f"{name}.parquet") for name in ("train", "calibration", "test"))
-        learnt = pd.concat([train, calibration], ignore_index=True)
+        learnt, test = (frames.read_frame(parts / f"{name}.parquet") for name in ("train", "test"))
         facts = {"market": self.market, **self.settings(), **documents.read_document(parts / "account.json")}
         self.tell("judging model and baselines", 0.2)
-        with threadpool_limits(1, user_api="openmp"):  # two on busy cores are many times slower than one
-            judgement = evaluate.judge_model(models.load_model(self.folder_of("Train")), learnt, test, facts)
+        with threadpool_limits(1):
+            model = models.load_model(self.folder_of("Train"))
+            judgement = evaluate.judge_model(model, learnt, test, facts)
+        (split,) = self.upstream("Split")
+        made = card.make_card(model, judgement.metrics, learnt, test, split.manifest.digests(("train.parquet", "test.parquet")))
+        documents.write_document(made, folder / "card.json")
         documents.write_document(judgement.metrics, folder / "metrics.json")
         frames.write_frame(judgement.segments, folder / "segments.parquet")
         frames.write_frame(judgement.estimates, folder / "estimates.parquet")

@@ -25,8 +25,21 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip can hold
 # A literal, never read from the artefact: what these name is code that loading may run.
 _TRUSTED = (
     "functools.partial",
-    "pipeline.stages.features.FeatureChoice",
     "pipeline.stages.train.PriceModel",
+    "pipeline.valuation.contributions.Typical",
+    "pipeline.valuation.domain.Domain",
+    "pipeline.valuation.encoding.Encoding",
+    "pipeline.valuation.features.FeatureChoice",
+    "pipeline.valuation.intervals.Intervals",
+    "pipeline.valuation.members.Member",
+    "pipeline.valuation.process.Block",
+    "pipeline.valuation.process.Inputs",
+    "pipeline.valuation.process.Process",
+    "pipeline.valuation.process.Scaling",
+    "pipeline.valuation.recipe.RecipeModel",
+    "pipeline.valuation.target_means.TargetMeans",
+    "pipeline.valuation.trees.CompactBoosting",
+    "pipeline.valuation.unseen.Unseen",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )

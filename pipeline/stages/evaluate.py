@@ -11,11 +11,12 @@ import pandas as pd
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.preprocessing import OrdinalEncoder
 
-from pipeline.stages.features import FeatureChoice, select_features
 from pipeline.stages.metrics import measure_errors, measure_intervals, measure_segments
 from pipeline.stages.train import PriceModel
+from pipeline.valuation.features import FeatureChoice, select_features
 
-IMPORTANCE_ROWS = 2000
+IMPORTANCE_ROWS = 500
+IMPORTANCE_REPEATS = 5
 
 
 @dataclass(frozen=True)
@@ -33,36 +34,48 @@ def judge_model(model: PriceModel, learnt: pd.DataFrame, test: pd.DataFrame, fac
 
     `facts` (market, currency, split and counts) go into the metrics as they are.
     """
-    estimates = model.estimate(test)
+    estimates = model.appraise(test)
     judged = test[["listing_id", "make", "model", "year", "price"]].assign(age_years=age_years(learnt, test)).join(estimates)
+    segments = measure_segments(judged)
     prices = test["price"].to_numpy()
     metrics = {
         **facts,
         **measure_errors(prices, estimates["estimate"].to_numpy()),
         **measure_intervals(prices, *(estimates[name].to_numpy() for name in ("low", "high", "estimate"))),
         "interval_level": model.level,
+        "n_calibration": model.n_calibration,
+        "by_status": _by_status(segments),
         "baselines": judge_baselines(learnt, test, model.choice),
         "features": model.choice.columns,
         "features_refused": model.choice.refused,
     }
-    return Judgement(metrics, measure_segments(judged), judged, measure_importance(model, test))
+    return Judgement(metrics, segments, judged, measure_importance(model, test))
+
+
+def _by_status(segments: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Return how the model does on cars that it prices, marks as extrapolated and refuses."""
+    measures = ["n", "mae", "median_ape", "interval_coverage"]
+    found = segments[segments["segment_kind"] == "status"].set_index("segment")[measures]
+    return {str(status): row for status, row in found.astype({"n": object}).to_dict("index").items()}
 
 
 def measure_importance(model: PriceModel, test: pd.DataFrame) -> pd.DataFrame:
     """Return by how much the median error grows when a feature is shuffled among the judged listings.
 
-    Columns: feature, error_share (a share of the price, 0.05 is five points of percent), the greatest first. Permutation importance: Breiman,
-    Machine Learning 2001. At most `IMPORTANCE_ROWS` listings are asked, by a fixed seed.
+    Columns: feature, error_share (a share of the price, 0.05 is five points of percent; the mean of several shuffles),
+    spread_share (their standard deviation), the greatest first. Permutation importance: Breiman, Machine Learning 2001. At most
+    `IMPORTANCE_ROWS` listings are asked, by a fixed seed.
     """
     random = np.random.default_rng(0)
     asked = test.iloc[random.permutation(len(test))[:IMPORTANCE_ROWS]].reset_index(drop=True)
     plain = _median_error(model, asked)
-    shares = {}
+    rows = []
     for name in model.choice.columns:
-        shuffled = asked[name].iloc[random.permutation(len(asked))].reset_index(drop=True)
-        shares[name] = _median_error(model, asked.assign(**{name: shuffled})) - plain
-    found = pd.DataFrame({"feature": list(shares), "error_share": list(shares.values())})
-    return found.sort_values(["error_share", "feature"], ascending=[False, True], ignore_index=True)
+        orders = [random.permutation(len(asked)) for _ in range(IMPORTANCE_REPEATS)]
+        shuffled = [asked.assign(**{name: asked[name].iloc[order].reset_index(drop=True)}) for order in orders]
+        grown = [_median_error(model, frame) - plain for frame in shuffled]
+        rows.append({"feature": name, "error_share": float(np.mean(grown)), "spread_share": float(np.std(grown))})
+    return pd.DataFrame(rows).sort_values(["error_share", "feature"], ascending=[False, True], ignore_index=True)
 
 
 def _median_error(model: PriceModel, listings: pd.DataFrame) -> float:

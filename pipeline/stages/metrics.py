@@ -33,9 +33,9 @@ def measure_intervals(prices: np.ndarray, low: np.ndarray, high: np.ndarray, est
 
 
 def measure_segments(judged: pd.DataFrame, min_cars: int = 1) -> pd.DataFrame:
-    """Return errors and coverage by make, age and price band.
+    """Return errors and coverage by make, age, price band, and status.
 
-    `judged` has make, age_years, price, estimate, low and high. Columns: segment_kind, segment, n, mae, median_ape,
+    `judged` has make, age_years, price, estimate, low, high and status. Columns: segment_kind, segment, n, mae, median_ape,
     bias_share (median of estimate / price − 1), interval_coverage. Bands of price are fifths of the judged prices,
     bands of age are `AGE_BANDS`.
     """
@@ -43,6 +43,7 @@ def measure_segments(judged: pd.DataFrame, min_cars: int = 1) -> pd.DataFrame:
         "make": judged["make"].astype("str"),
         "age": pd.cut(judged["age_years"], [*AGE_BANDS, np.inf], right=False, labels=list(AGE_BANDS.values())),
         "price": _price_bands(judged["price"]),
+        "status": judged["status"],
     }
     rows = [
         _describe(kind, str(name), segment)

@@ -1,4 +1,4 @@
-"""Split: decide which listings a model may learn from, which calibrate its intervals, and which judge it."""
+"""Split: decide which listings a model may learn from, and which judge it."""
 
 from __future__ import annotations
 
@@ -16,41 +16,37 @@ BY_IDENTITY = "by identity"
 
 @dataclass(frozen=True)
 class Parts:
-    """Listings to train on, to calibrate intervals with, and to judge by; `account` says how they were told apart."""
+    """Listings to learn from and to judge by; `account` says how they were told apart."""
 
     train: pd.DataFrame
-    calibration: pd.DataFrame
     test: pd.DataFrame
     account: dict[str, Any]
 
 
-def split_listings(listings: pd.DataFrame, test_share: float, calibration_share: float, min_judged: int) -> Parts:
+def split_listings(listings: pd.DataFrame, test_share: float, min_judged: int) -> Parts:
     """Split listings so that twins stay together.
 
     Where listings are dated, those whose group appeared latest judge the model: the last nights that together hold at
     least `test_share` of the groups. Where there are not yet `min_judged` of them and as many to learn from, and in
-    undated markets, a stable digest of the group's identity decides. `calibration_share` is of all groups, by digest.
-    Raises TooFewListings when even so a part has fewer than `min_judged` listings (calibration: a tenth of it).
+    undated markets, a stable digest of the group's identity decides. Raises TooFewListings when even so a part has fewer
+    than `min_judged` listings.
     """
     groups = _date_groups(listings)
     cutoff = _find_cutoff(groups, test_share, min_judged)
-    chance = groups["group_id"].map(_digest_to_unit)
     if cutoff is None:
-        is_test = chance < test_share
-        is_calibration = ~is_test & (chance < test_share + calibration_share)
+        is_test = groups["group_id"].map(_digest_to_unit) < test_share
     else:
         is_test = groups["first_seen_on"] > cutoff
-        is_calibration = ~is_test & (chance < calibration_share / (1 - test_share))
-    part = pd.Series("train", index=groups.index).mask(is_calibration, "calibration").mask(is_test, "test")
+    part = pd.Series("train", index=groups.index).mask(is_test, "test")
     part_of = listings["group_id"].map(pd.Series(part.to_numpy(), index=groups["group_id"]))
-    parts = {name: listings[part_of == name].reset_index(drop=True) for name in ("train", "calibration", "test")}
+    parts = {name: listings[part_of == name].reset_index(drop=True) for name in ("train", "test")}
     _refuse_small(parts, min_judged)
     account = {
         "split": BY_IDENTITY if cutoff is None else BY_FIRST_APPEARANCE,
         "trained_until": cutoff,
         **{f"n_{name}": len(frame) for name, frame in parts.items()},
     }
-    return Parts(parts["train"], parts["calibration"], parts["test"], account)
+    return Parts(parts["train"], parts["test"], account)
 
 
 def _date_groups(listings: pd.DataFrame) -> pd.DataFrame:
@@ -74,8 +70,7 @@ def _digest_to_unit(group_id: str) -> float:
 
 
 def _refuse_small(parts: dict[str, pd.DataFrame], min_judged: int) -> None:
-    needed = {"train": min_judged, "calibration": max(min_judged // 10, 10), "test": min_judged}
-    short = [f"{len(parts[name])} for {name} (at least {need})" for name, need in needed.items() if len(parts[name]) < need]
+    short = [f"{len(part)} for {name} (at least {min_judged})" for name, part in parts.items() if len(part) < min_judged]
     if short:
         raise TooFewListings(
             f"Too few listings: {', '.join(short)}. Bring more deliveries, or lower [Split] min_judged in luigi.cfg."

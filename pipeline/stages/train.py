@@ -1,4 +1,4 @@
-"""Train: fit a price model on log price, with intervals by split conformal prediction."""
+"""Train: fit the price model, its intervals, and what it knows of the cars it may price."""
 
 from __future__ import annotations
 
@@ -7,101 +7,89 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OrdinalEncoder
 
 from pipeline.listing import Kind
-from pipeline.stages.features import FeatureChoice, choose_features, select_features
+from pipeline.valuation.contributions import Typical, learn_typical
+from pipeline.valuation.domain import PRICED, Domain, assess, learn_domain
+from pipeline.valuation.features import FeatureChoice, choose_features
+from pipeline.valuation.intervals import Intervals, learn_intervals
+from pipeline.valuation.members import Hyperparameters
+from pipeline.valuation.recipe import RecipeModel, fit_recipe
+from pipeline.valuation.unseen import Unseen, remember_unseen
 
-MAX_CATEGORIES = 254  # HistGradientBoosting takes at most 255 categories a column, one of which is "infrequent"
-
-
-@dataclass(frozen=True)
-class Hyperparameters:
-    """What shapes a fit; `level` is the share of prices that an interval is meant to hold."""
-
-    iterations: int
-    learning_rate: float
-    max_leaf_nodes: int
-    min_samples_leaf: int
-    level: float
-    seed: int
+__all__ = ["Hyperparameters", "PriceModel", "fit_model"]
 
 
 @dataclass(frozen=True)
 class PriceModel:
-    """A fitted model: features, the fitted pipeline, and the half-width of its intervals in log price."""
+    """A fitted model: what it looks at, how it estimates, how sure it is, which cars it may price, and the typical ones."""
 
     choice: FeatureChoice
-    fitted: Pipeline
-    log_half_width: float
+    recipe: RecipeModel
+    intervals: Intervals
+    domain: Domain
+    typical: Typical
+    unseen: Unseen
     level: float
+
+    n_calibration: int
 
     def estimate(self, listings: pd.DataFrame) -> pd.DataFrame:
         """Return `estimate`, `low` and `high` in the market's money, one row per listing, indexed like them."""
-        log_estimates = self.fitted.predict(select_features(listings, self.choice))
-        return pd.DataFrame(
-            {
-                "estimate": np.exp(log_estimates),
-                "low": np.exp(log_estimates - self.log_half_width),
-                "high": np.exp(log_estimates + self.log_half_width),
-            },
-            index=listings.index,
-        )
+        return self.appraise(listings)[["estimate", "low", "high"]]
+
+    def appraise(self, listings: pd.DataFrame, *, unseen: bool = False) -> pd.DataFrame:
+        """Return the same with `status` and `reason`: whether the domain lets the car be priced, and why not.
+
+        `unseen` says to leave a listing's own price out: one whose group was learnt from is estimated by members that did not learn from
+        it, since an estimate that has seen the price asked would call every price fair. `listings` has `group_id` then.
+        """
+        view = self.recipe.view(listings)
+        verdicts = assess(listings, self.domain)
+        half_widths = self.intervals.half_widths(view, (verdicts["status"] != PRICED).to_numpy())
+        logs = self.unseen.replace(listings["group_id"], view.logs) if unseen else view.logs
+        figures = {"estimate": np.exp(logs), "low": np.exp(logs - half_widths), "high": np.exp(logs + half_widths)}
+        return pd.DataFrame(figures, index=listings.index).join(verdicts)
 
 
 def fit_model(
-    train: pd.DataFrame,
-    calibration: pd.DataFrame,
+    listings: pd.DataFrame,
     kinds: Mapping[str, Kind],
     hyperparameters: Hyperparameters,
+    level: float,
     tell: Callable[[str, float], None],
+    jobs: int = 1,
 ) -> PriceModel:
-    """Fit a model on the training listings and its intervals on the calibration listings.
+    """Fit a model on listings with `price`, `group_id`, make, model, year and the market's feature columns.
 
-    `kinds` maps the market's feature columns to their kinds; constant ones are refused. `tell` hears of the progress
-    as a message and a share (0–1).
+    `kinds` maps the market's feature columns to their kinds; constant ones are refused. `level` is the share of prices that
+    an interval is meant to hold. `tell` hears of the progress as a message and a share (0–1). `jobs` folds are fitted at a time.
     """
-    choice = choose_features(train, kinds)
-    tell(f"fitting {len(choice.columns)} features on {len(train):,} listings", 0.1)
-    fitted = build_pipeline(choice, hyperparameters)
-    fitted.fit(select_features(train, choice), np.log(train["price"].to_numpy()))
-    fitted.named_steps["regress"]._bin_mapper.n_threads = 1  # noqa: SLF001  # all that differs with the machine's cores
-    tell(f"calibrating on {len(calibration):,} listings", 0.9)
-    residuals = np.abs(np.log(calibration["price"].to_numpy()) - fitted.predict(select_features(calibration, choice)))
-    return PriceModel(choice, fitted, conformal_quantile(residuals, hyperparameters.level), hyperparameters.level)
-
-
-def build_pipeline(choice: FeatureChoice, hyperparameters: Hyperparameters) -> Pipeline:
-    """Return the unfitted pipeline: categories as codes, unknown and missing ones as missing; numbers as they are."""
-    encoder = OrdinalEncoder(
-        handle_unknown="use_encoded_value",
-        unknown_value=np.nan,
-        encoded_missing_value=np.nan,
-        max_categories=MAX_CATEGORIES,
+    choice = choose_features(listings, kinds)
+    tell(f"fitting {len(choice.columns)} features on {len(listings):,} listings", 0.02)
+    used = {name: kinds[name] for name in choice.columns}
+    recipe, fitted = fit_recipe(listings, used, hyperparameters, tell, jobs)
+    tell("calibrating intervals", 0.95)
+    errors = np.abs(np.log(listings["price"].to_numpy()) - fitted.view.logs)
+    is_extrapolated = _assess_out_of_fold(listings, choice, fitted.folds)
+    intervals = learn_intervals(fitted.view, errors, fitted.folds, is_extrapolated, level, hyperparameters.seed)
+    return PriceModel(
+        choice=choice,
+        recipe=recipe,
+        intervals=intervals,
+        domain=learn_domain(listings, choice),
+        typical=learn_typical(listings, choice),
+        unseen=remember_unseen(listings["group_id"], fitted.view.logs),
+        level=level,
+        n_calibration=len(listings),
     )
-    columns = ColumnTransformer(
-        [("categories", encoder, list(choice.categories)), ("numbers", "passthrough", list(choice.numbers))]
-    )
-    regressor = HistGradientBoostingRegressor(
-        loss="absolute_error",  # adverts hold typing errors, which a squared error would chase
-        max_iter=hyperparameters.iterations,
-        learning_rate=hyperparameters.learning_rate,
-        max_leaf_nodes=hyperparameters.max_leaf_nodes,
-        min_samples_leaf=hyperparameters.min_samples_leaf,
-        categorical_features=list(range(len(choice.categories))),
-        early_stopping=False,
-        random_state=hyperparameters.seed,
-    )
-    return Pipeline([("columns", columns), ("regress", regressor)])
 
 
-def conformal_quantile(residuals: np.ndarray, level: float) -> float:
-    """Return the ⌈(n + 1) · level⌉-th smallest absolute residual, the largest where n is too small for the level.
-
-    Split conformal prediction: Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, JASA 2018.
-    """
-    rank = min(int(np.ceil((len(residuals) + 1) * level)), len(residuals))
-    return float(np.sort(residuals)[rank - 1])
+def _assess_out_of_fold(listings: pd.DataFrame, choice: FeatureChoice, folds: np.ndarray) -> np.ndarray:
+    """Say which listings would be outside the domain of those in other folds."""
+    is_outside = np.zeros(len(listings), dtype=bool)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        assessed = assess(listings[held_out], learn_domain(listings[~held_out], choice))
+        is_outside[held_out] = (assessed["status"] != PRICED).to_numpy()
+    return is_outside

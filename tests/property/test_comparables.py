@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.comparables import FAR, MIN_COUNT, find_comparables
+from pipeline.valuation.comparables import FAR, MIN_COUNT, find_comparables
 
 few = settings(max_examples=40)  # frames are slow to make
 TEXTS = ("make", "model", "fuel", "condition", "group_id")

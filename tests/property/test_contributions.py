@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.contributions import MAX_EXACT_FEATURES, explain_price, learn_typical
-from pipeline.stages.features import FeatureChoice
+from pipeline.valuation.contributions import MAX_EXACT_FEATURES, explain_price, learn_typical
+from pipeline.valuation.features import FeatureChoice
 
 few = settings(max_examples=30)  # frames are slow to make
 NUMBERS = tuple(f"number_{place}" for place in range(MAX_EXACT_FEATURES + 1))

@@ -5,8 +5,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.domain import assess, learn_domain
-from pipeline.stages.features import FeatureChoice
+from pipeline.valuation.domain import assess, learn_domain
+from pipeline.valuation.features import FeatureChoice
 
 CHOICE = FeatureChoice(numbers=("year", "mileage_km", "cylinders"), categories=("make", "model"), refused={})
 few = settings(max_examples=30)  # frames are slow to make

@@ -213,7 +213,6 @@ def test_a_change_runs_exactly(project: Project, change: Change, runs: list[str]
     ("setting", "value", "runs"),
     [
         ("Split_test_share", "0.3", SPLIT),
-        ("Split_calibration_share", "0.2", SPLIT),
         ("Split_min_judged", "21", ["Split"]),  # the same parts come out
         ("Train_iterations", "9", MODEL),
         ("Train_learning_rate", "0.2", MODEL),

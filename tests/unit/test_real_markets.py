@@ -13,7 +13,7 @@ from pipeline.market_files import load_market
 from pipeline.services.deliveries import list_deliveries
 from pipeline.services.tables import read_table
 from pipeline.stages.clean import Folded, fold_listings
-from pipeline.stages.features import choose_features
+from pipeline.valuation.features import choose_features
 from pipeline.stages.ingest import Intake, ingest_rows, required_headers
 
 VARYING_EQUIPMENT = {"has_airbags", "has_air_conditioning", "has_abs", "has_esp", "has_audio"}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.stages.evaluate import Judgement, estimate_by_forest, estimate_by_median, judge_model
-from pipeline.stages.features import choose_features
+from pipeline.valuation.features import choose_features
 from pipeline.stages.metrics import measure_errors
 from pipeline.stages.train import Hyperparameters, fit_model
 from tests.drawing import draw_listings

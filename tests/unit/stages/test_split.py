@@ -1,4 +1,4 @@
-"""Which listings a model learns from, which calibrate it, and which judge it."""
+"""Which listings a model learns from, and which judge it."""
 
 import pandas as pd
 import pytest
@@ -14,12 +14,12 @@ def listings_on(counts: dict[str | None, int]) -> pd.DataFrame:
     return pd.DataFrame({"listing_id": names, "group_id": names, "first_seen_on": pd.Series(dates, dtype="str")})
 
 
-def split(listings: pd.DataFrame, test_share: float = 0.2, calibration_share: float = 0.2, min_judged: int = 20) -> Parts:
-    return split_listings(listings, test_share, calibration_share, min_judged)
+def split(listings: pd.DataFrame, test_share: float = 0.2, min_judged: int = 20) -> Parts:
+    return split_listings(listings, test_share, min_judged)
 
 
 def frames(parts: Parts) -> dict[str, pd.DataFrame]:
-    return {"train": parts.train, "calibration": parts.calibration, "test": parts.test}
+    return {"train": parts.train, "test": parts.test}
 
 
 def test_the_cars_that_appeared_last_judge_the_model():
@@ -36,7 +36,7 @@ def test_no_more_nights_than_needed_judge_the_model():
 
 def test_a_model_never_learns_from_a_car_that_appeared_after_one_that_judges_it():
     parts = split(listings_on({f"2024-01-{day:02d}": 15 for day in range(1, 21)}))
-    assert max(parts.train["first_seen_on"].max(), parts.calibration["first_seen_on"].max()) < parts.test["first_seen_on"].min()
+    assert parts.train["first_seen_on"].max() < parts.test["first_seen_on"].min()
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,10 @@ def test_identity_decides_where_dates_cannot(counts):
 
 
 def test_the_shares_are_about_what_was_asked_for():
-    account = split(listings_on({None: 5000}), test_share=0.2, calibration_share=0.1).account
+    account = split(listings_on({None: 5000}), test_share=0.2).account
     assert account["n_test"] == pytest.approx(1000, rel=0.1)
-    assert account["n_calibration"] == pytest.approx(500, rel=0.1)
-    dated = split(listings_on({"2024-01-01": 4000, "2024-01-02": 1000}), test_share=0.2, calibration_share=0.1).account
+    dated = split(listings_on({"2024-01-01": 4000, "2024-01-02": 1000}), test_share=0.2).account
     assert dated["n_test"] == 1000
-    assert dated["n_calibration"] == pytest.approx(500, rel=0.1)
 
 
 @pytest.mark.parametrize("dates", [["2024-01-01", "2024-02-01"], [None, None]])
@@ -99,8 +97,3 @@ def test_a_car_stays_in_its_part_when_others_join():
 def test_too_few_listings_are_refused_with_the_number_needed():
     with pytest.raises(TooFewListings, match=r"\d+ for test \(at least 50\)"):
         split(listings_on({None: 100}), min_judged=50)
-
-
-def test_too_few_listings_to_calibrate_are_refused():
-    with pytest.raises(TooFewListings, match=r"Too few listings: \d for calibration \(at least 10\)"):
-        split(listings_on({None: 200}), calibration_share=0.01)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.stages.features import FeatureChoice, choose_features, select_features
+from pipeline.valuation.features import FeatureChoice, choose_features, select_features
 
 KINDS = {"make": "category", "fuel": "category", "year": "number", "has_abs": "boolean"}
 LISTINGS = pd.DataFrame(

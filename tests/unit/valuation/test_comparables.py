@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.stages.comparables import COUNT, FAR, MIN_COUNT, find_comparables
+from pipeline.valuation.comparables import COUNT, FAR, MIN_COUNT, find_comparables
 
 CAR = {
     "make": "Fiat",

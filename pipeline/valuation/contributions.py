@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.stages.features import FeatureChoice, select_features
+from pipeline.valuation.features import FeatureChoice, select_features
 
 # Up to so many differing features every set of them is asked, at most 4,096, and the shares are exact. No car of
 # craigslist_us, kijiji_ca or uk can differ in more than nine; one of avito_ma that tells of its equipment can in 15.

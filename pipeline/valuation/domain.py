@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pipeline.stages.features import FeatureChoice
+from pipeline.valuation.features import FeatureChoice
 
 Rounding = Literal["lower", "higher"]
 

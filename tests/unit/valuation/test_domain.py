@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.stages.domain import MIN_LISTINGS_OF_MODEL, Domain, assess, learn_domain
-from pipeline.stages.features import FeatureChoice
+from pipeline.valuation.domain import MIN_LISTINGS_OF_MODEL, Domain, assess, learn_domain
+from pipeline.valuation.features import FeatureChoice
 
 CHOICE = FeatureChoice(numbers=("year", "mileage_km", "engine_l"), categories=("make", "model"), refused={})
 

@@ -1,0 +1,109 @@
+"""Members: the tree ensembles of the recipe, each fitted on all folds but one, for every fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
+
+from pipeline.valuation.trees import CompactBoosting
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What shapes a fit: the profile ("full" or "quick"), and what each member's own settings are multiplied by."""
+
+    profile: str = "full"
+    iterations_factor: float = 1.0
+    learning_rate_factor: float = 1.0
+    leaf_nodes_factor: float = 1.0
+    min_samples_leaf_factor: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class MemberPlan:
+    """What a member is: its view of the features ("native" or "enriched"), its kind and its shape."""
+
+    name: str
+    view: str
+    loss: str
+    iterations: int
+    learning_rate: float
+    max_leaf_nodes: int | None
+    max_depth: int | None
+    min_samples_leaf: int
+    max_features: float
+
+
+@dataclass(frozen=True)
+class Member:
+    """A fitted member: one estimator a fold; its prediction is their mean."""
+
+    name: str
+    view: str
+    estimators: list[CompactBoosting]
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Return log prices."""
+        return np.mean([estimator.predict(features) for estimator in self.estimators], axis=0)
+
+
+def shape(plan: MemberPlan, hyperparameters: Hyperparameters) -> MemberPlan:
+    """Return the plan with its settings multiplied; a leaf holds at least one listing, a tree at least two leaves."""
+    leaves = plan.max_leaf_nodes
+    return replace(
+        plan,
+        iterations=max(1, round(plan.iterations * hyperparameters.iterations_factor)),
+        learning_rate=plan.learning_rate * hyperparameters.learning_rate_factor,
+        max_leaf_nodes=leaves and max(2, round(leaves * hyperparameters.leaf_nodes_factor)),
+        min_samples_leaf=max(1, round(plan.min_samples_leaf * hyperparameters.min_samples_leaf_factor)),
+    )
+
+
+def fit_member(
+    plan: MemberPlan, features: np.ndarray, categorical: int, logs: np.ndarray, folds: np.ndarray, seed: int, jobs: int
+) -> tuple[Member, np.ndarray]:
+    """Fit one estimator a fold, on the other folds, and return, too, its predictions of that fold.
+
+    The first `categorical` columns of `features` are categories. `jobs` folds are fitted at a time, in processes of their own;
+    the result is the same.
+    """
+    out_of_fold = np.full(len(logs), np.nan)
+    numbers = np.unique(folds)
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        fitted = Parallel(n_jobs=min(jobs, len(numbers)))(
+            delayed(_fit_fold)(build_estimator(plan, categorical, seed + int(fold)), features, logs, folds, fold)
+            for fold in numbers
+        )
+    for fold, (_, predictions) in zip(numbers, fitted, strict=True):
+        out_of_fold[folds == fold] = predictions
+    return Member(plan.name, plan.view, [estimator for estimator, _ in fitted]), out_of_fold
+
+
+def build_estimator(plan: MemberPlan, categorical: int, seed: int) -> CompactBoosting:
+    """Return the unfitted estimator of a plan."""
+    return CompactBoosting(
+        loss=plan.loss,
+        max_iter=plan.iterations,
+        learning_rate=plan.learning_rate,
+        max_leaf_nodes=plan.max_leaf_nodes,
+        max_depth=plan.max_depth,
+        min_samples_leaf=plan.min_samples_leaf,
+        max_features=plan.max_features,
+        categorical_features=list(range(categorical)),
+        early_stopping=False,
+        random_state=seed,
+    )
+
+
+def _fit_fold(
+    estimator: CompactBoosting, features: np.ndarray, logs: np.ndarray, folds: np.ndarray, fold: int
+) -> tuple[CompactBoosting, np.ndarray]:
+    held_out = folds == fold
+    with threadpool_limits(1):
+        estimator.fit(features[~held_out], logs[~held_out])
+        estimator._bin_mapper.n_threads = 1  # noqa: SLF001  # all that differs with the machine's cores
+        return estimator, estimator.predict(features[held_out])

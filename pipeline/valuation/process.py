@@ -1,0 +1,391 @@
+"""Process: a Gaussian process on log price, whose covariance nests the market, makes, families and cars.
+
+Two listings resemble each other the more, the closer their year, mileage and other numbers and the fewer categories
+they differ in; on top of it, sharing a make, a family of models or a car counts. Big markets are cut into blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from pipeline.valuation.encoding import Encoded
+
+IDENTITIES = ("car", "family", "make")
+MIN_KNOWN_SHARE = 0.5
+SINGLE_BLOCK_ROWS = 7_500
+BLOCK_ROWS = 2_500
+ROBUST_ROUNDS = 2
+MIN_GAIN = 0.0015
+FLOAT = np.float32
+
+START = {
+    "noise": 0.07, "narrow_mileage": 1.0, "category_decay": 0.12, "narrow_year": 0.3, "number_decay": 0.3,
+    "car_narrow": 0.08, "wide_mileage": 6.0, "smooth_share": 0.1, "wide_year": 3.5, "market_wide": 3.0,
+    "make_wide": 0.4, "family_wide": 0.2, "car_wide": 0.2, "car_level": 0.5, "car_twin": 0.05,
+    "family_narrow": 0.02, "market_narrow": 0.01, "aging": 1.1, "clip": 2.5,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """How encoded listings become inputs: robust centres and scales of the numbers used, and the categories used."""
+
+    numbers: list[str]
+    centers: np.ndarray
+    scales: np.ndarray
+    categories: list[str]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Listings as the covariance sees them; `identities` are codes of car, family and make."""
+
+    year: np.ndarray
+    log_mileage: np.ndarray
+    mileage: np.ndarray
+    numbers: np.ndarray
+    codes: np.ndarray
+    identities: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.year)
+
+    def take(self, rows: np.ndarray) -> Inputs:
+        """Return these rows alone."""
+        return Inputs(self.year[rows], self.log_mileage[rows], self.mileage[rows], self.numbers[rows],
+                      self.codes[rows], self.identities[rows])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fitted block: its listings, and the weight of each in a prediction."""
+
+    inputs: Inputs
+    weights: np.ndarray
+
+
+@dataclass(frozen=True)
+class Process:
+    """A fitted process: blocks by number, and the block in which a car, else a make, else anything is looked for.
+
+    `routes` maps "car 3" or "make 1" to block numbers, one for each stretch of years; `cuts` holds the limits.
+    """
+
+    scaling: Scaling
+    settings: dict[str, float]
+    level: float
+    blocks: list[Block]
+    routes: dict[str, list[int]]
+    cuts: dict[str, list[float]]
+
+    def predict(self, encoded: Encoded) -> np.ndarray:
+        """Return log prices."""
+        inputs = scale(encoded, self.scaling)
+        block_of = route(inputs, self.routes, self.cuts)
+        predictions = np.zeros(len(inputs))
+        for number in np.unique(block_of):
+            rows = np.flatnonzero(block_of == number)
+            for start in range(0, len(rows), 256):
+                part = rows[start : start + 256]
+                block = self.blocks[number]
+                predictions[part] = covariance(inputs.take(part), block.inputs, self.settings) @ block.weights
+        return predictions + self.level
+
+
+def learn_scaling(encoded: Encoded) -> Scaling:
+    """Choose the numbers and categories known often enough, and scale numbers by their middle two thirds."""
+    numbers, centers, scales = [], [], []
+    for name, column in zip(encoded.number_names, encoded.numbers.T, strict=True):
+        known = column[~np.isnan(column)]
+        if len(known) < MIN_KNOWN_SHARE * len(column) or name == "km_per_year":
+            continue
+        low, middle, high = np.quantile(known, [0.16, 0.5, 0.84])
+        numbers.append(name)
+        centers.append(middle)
+        scales.append((high - low) / 2 or known.std() or 1.0)
+    known_share = (encoded.codes >= 0).mean(axis=0) if len(encoded) else []
+    categories = [
+        name
+        for name, share in zip(encoded.categories, known_share, strict=True)
+        if name not in IDENTITIES and share >= MIN_KNOWN_SHARE
+    ]
+    return Scaling(numbers, np.array(centers), np.array(scales), categories)
+
+
+def scale(encoded: Encoded, scaling: Scaling) -> Inputs:
+    """Return the inputs of encoded listings; missing numbers take the middle and differ by a flag from known ones."""
+    columns: dict[str, np.ndarray] = {}
+    flags = []
+    for name, center, spread in zip(scaling.numbers, scaling.centers, scaling.scales, strict=True):
+        values = (encoded.numbers[:, encoded.number_names.index(name)] - center) / spread
+        flags.append(np.isnan(values))
+        columns[name] = np.nan_to_num(np.clip(values, -5, 5)).astype(FLOAT)
+    nothing = np.zeros(len(encoded), FLOAT)
+    rest = [columns[name] for name in columns if name not in {"year", "mileage_km", "log_mileage"}]
+    missing = [flag.astype(FLOAT) for flag, name in zip(flags, columns, strict=True) if name != "log_mileage"]
+    codes = [encoded.code(name) for name in scaling.categories]
+    return Inputs(
+        columns.get("year", nothing),
+        columns.get("log_mileage", nothing),
+        columns.get("mileage_km", nothing),
+        np.column_stack([*rest, *missing]) if rest or missing else np.zeros((len(encoded), 0), FLOAT),
+        np.column_stack(codes).astype(np.int16) if codes else np.zeros((len(encoded), 0), np.int16),
+        np.column_stack([encoded.code(name) for name in IDENTITIES]),
+    )
+
+
+def covariance(left: Inputs, right: Inputs, settings: Mapping[str, float]) -> np.ndarray:
+    """Return the prior covariance of log prices, left × right."""
+    value = {name: FLOAT(number) for name, number in settings.items()}
+    decay = np.zeros((len(left), len(right)), FLOAT)
+    for column in range(left.numbers.shape[1]):
+        if left.numbers[:, column].any() or right.numbers[:, column].any():
+            weight = value["number_decay"] * value.get(f"number {column}", FLOAT(1))
+            decay += _gaps(left.numbers[:, column] * weight, right.numbers[:, column] * weight)
+    for column in range(left.codes.shape[1]):
+        weight = value["category_decay"] * value.get(f"category {column}", FLOAT(1))
+        decay += (left.codes[:, column][:, None] != right.codes[:, column][None, :]) * weight
+    years = _gaps(left.year, right.year)
+    mileages = _gaps(left.log_mileage, right.log_mileage)
+    car, family, make = (_same(left.identities[:, i], right.identities[:, i]) for i in range(3))
+    wide = _wide(decay, years, mileages, value)
+    result = wide * (value["market_wide"] + value["make_wide"] * make + value["family_wide"] * family
+                     + value["car_wide"] * car)  # fmt: skip
+    result += car * value["car_level"]
+    twins = np.exp(-4 * decay - years / FLOAT(0.15) - _gaps(left.mileage, right.mileage) / FLOAT(0.02))
+    result += twins * car * value["car_twin"]
+    np.multiply(years, 1 / value["narrow_year"], out=years)
+    np.multiply(mileages, 1 / value["narrow_mileage"], out=mileages)
+    narrow = np.exp(-decay - np.hypot(years, mileages))
+    result += narrow * (value["market_narrow"] + value["family_narrow"] * family + value["car_narrow"] * car)
+    return result
+
+
+def fit_process(
+    encoded: Encoded, logs: np.ndarray, folds: np.ndarray, settings: Mapping[str, float]
+) -> tuple[Process, np.ndarray]:
+    """Fit the blocks and return, too, the prediction of every listing by the listings of its block in other folds."""
+    scaling = learn_scaling(encoded)
+    inputs = scale(encoded, scaling)
+    level = float(np.median(logs))
+    block_rows, routes, cuts = cut_blocks(inputs)
+    blocks, out_of_fold = [], np.zeros(len(logs))
+    for rows in block_rows:
+        weights, held_out = _fit_block(inputs.take(rows), logs[rows] - level, folds[rows], settings)
+        blocks.append(Block(inputs.take(rows), weights))
+        out_of_fold[rows] = held_out + level
+    return Process(scaling, dict(settings), level, blocks, routes, cuts), out_of_fold
+
+
+def learn_settings(
+    encoded: Encoded, logs: np.ndarray, folds: np.ndarray, evaluations: int, seed: int, rows_tried: int = 1_800
+) -> dict[str, float]:
+    """Return settings that predict well each listing by the others of a sample of whole cars (coordinate search)."""
+    scaling = learn_scaling(encoded)
+    sample = _sample_cars(encoded.code("car"), rows_tried, seed)
+    inputs, target = scale(encoded, scaling).take(sample), logs[sample] - np.median(logs)
+    sample_folds = folds[sample]
+    names = [*START, *(f"category {i}" for i in range(inputs.codes.shape[1]))]
+    names += [f"number {i}" for i in range(inputs.numbers.shape[1]) if inputs.numbers[:, i].any()]
+    best = dict.fromkeys(names, 1.0) | START
+    lowest = _loss(inputs, target, sample_folds, best)
+    directions = dict.fromkeys(names, 1.0)
+    step, tried, position, failures = 2.0, 1, 0, 0
+    while tried < evaluations and step > 1.15:
+        name = names[position % len(names)]
+        position += 1
+        improved = False
+        for factor in (step ** directions[name], step ** -directions[name]):
+            trial = best | {name: best[name] * factor}
+            loss = _loss(inputs, target, sample_folds, trial)
+            tried += 1
+            if loss < lowest * (1 - MIN_GAIN):
+                directions[name] = 1.0 if factor > 1 else -1.0
+                best, lowest, improved = trial, loss, True
+                break
+        failures = 0 if improved else failures + 1
+        if failures >= len(names):
+            step, failures = step**0.5, 0
+    return best
+
+
+def cut_blocks(inputs: Inputs) -> tuple[list[np.ndarray], dict[str, list[int]], dict[str, list[float]]]:
+    """Cut listings into blocks: everything where few, else by make; big cars by stretches of years, others together.
+
+    Returns the rows of each block, the routes and the cuts of `Process`.
+    """
+    if len(inputs) <= SINGLE_BLOCK_ROWS:
+        return [np.arange(len(inputs))], {"all": [0]}, {"all": []}
+    car, family, make = inputs.identities.T
+    blocks: list[np.ndarray] = [np.linspace(0, len(inputs) - 1, BLOCK_ROWS).astype(int)]
+    routes: dict[str, list[int]] = {"all": [0]}
+    cuts: dict[str, list[float]] = {"all": []}
+    blocks.clear()
+    for maker in np.unique(make):
+        rows = np.flatnonzero(make == maker)
+        cars, sizes = np.unique(car[rows], return_counts=True)
+        big = cars[(sizes > BLOCK_ROWS * 0.7) & (cars >= 0)]
+        for one in big:
+            key = f"car {one}"
+            own = rows[car[rows] == one]
+            parts = int(np.ceil(len(own) / BLOCK_ROWS))
+            cuts[key] = [float(c) for c in np.unique(np.quantile(inputs.year[own], np.arange(1, parts) / parts) + 1e-4)]
+            stretch = np.searchsorted(cuts[key], inputs.year[own])
+            routes[key] = []
+            for number in range(len(cuts[key]) + 1):
+                routes[key].append(len(blocks) if (stretch == number).any() else max(len(blocks) - 1, 0))
+                if (stretch == number).any():
+                    blocks.append(own[stretch == number])
+        small = rows[~np.isin(car[rows], big)]
+        if not len(small):
+            routes[f"make {maker}"], cuts[f"make {maker}"] = [len(blocks) - 1], []
+            continue
+        small = small[np.lexsort((car[small], family[small]))]
+        starts = np.flatnonzero(np.r_[True, np.diff(car[small]) != 0])
+        bins = _pack(np.diff(np.r_[starts, len(small)]), BLOCK_ROWS)
+        for number in np.unique(bins):
+            members = np.isin(np.searchsorted(starts, np.arange(len(small)), side="right") - 1,
+                              np.flatnonzero(bins == number))  # fmt: skip
+            for one in np.unique(car[small[members]]):
+                if one >= 0:
+                    routes[f"car {one}"], cuts[f"car {one}"] = [len(blocks)], []
+            blocks.append(small[members])
+        routes[f"make {maker}"], cuts[f"make {maker}"] = [len(blocks) - 1], []
+    routes["all"] = [int(np.argmax([len(block) for block in blocks]))]
+    return blocks, routes, cuts
+
+
+def route(inputs: Inputs, routes: Mapping[str, list[int]], cuts: Mapping[str, list[float]]) -> np.ndarray:
+    """Return the block number of every listing."""
+    if list(routes) == ["all"]:
+        return np.zeros(len(inputs), dtype=int)
+    found = np.zeros(len(inputs), dtype=int)
+    for row, (car, _, make) in enumerate(inputs.identities):
+        key = next(key for key in (f"car {car}", f"make {make}", "all") if key in routes)
+        found[row] = routes[key][int(np.searchsorted(cuts[key], inputs.year[row]))]
+    return found
+
+
+def _fit_block(
+    inputs: Inputs, target: np.ndarray, folds: np.ndarray, settings: Mapping[str, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights and the held-out predictions of every fold by the other folds alone.
+
+    Without the listings F, the inverse of the covariance of the rest R is P[R, R] − P[R, F] inverse(P[F, F]) P[F, R],
+    and the mean at F is −inverse(P[F, F]) P[F, R] y[R], P the inverse over all (Rasmussen and Williams 2006, 5.4.2).
+    Clipping, too, must see the rest alone: else a listing's price reaches its own estimate through its neighbours.
+    """
+    precision = _invert(inputs, settings)
+    aging = _aging(inputs, settings)
+    target = target.astype(FLOAT)
+    held_out_predictions = np.zeros(len(target))
+    for held_out in _fold_members(folds):
+        own = precision[np.ix_(held_out, held_out)].astype(np.float64)
+        bridge = linalg.solve(own, precision[held_out], assume_a="pos", check_finite=False).astype(FLOAT)
+        bridge[:, held_out] = 0
+        diagonal = np.diag(precision) - (precision[held_out] * bridge).sum(axis=0)
+        diagonal[held_out] = 1
+        rest = np.ones(len(target), dtype=bool)
+        rest[held_out] = False
+        used = _clip_outliers(precision, diagonal, target, rest, held_out, bridge, aging, settings)
+        held_out_predictions[held_out] = -(bridge @ used)
+    everything, nothing = np.ones(len(target), dtype=bool), np.zeros(0, dtype=int)
+    used = _clip_outliers(precision, np.diag(precision), target, everything, nothing,
+                          np.zeros((0, len(target)), FLOAT), aging, settings)  # fmt: skip
+    return precision @ used, held_out_predictions
+
+
+def _clip_outliers(
+    precision: np.ndarray,
+    diagonal: np.ndarray,
+    target: np.ndarray,
+    rest: np.ndarray,
+    held_out: np.ndarray,
+    bridge: np.ndarray,
+    aging: np.ndarray,
+    settings: Mapping[str, float],
+) -> np.ndarray:
+    """Return the targets of the rest, zero elsewhere, with the residuals left by all others clipped."""
+    original = np.where(rest, target, FLOAT(0))
+    used = original
+    for _ in range(ROBUST_ROUNDS):
+        pulled = precision @ used - precision[:, held_out] @ (bridge @ used)
+        predicted = used - pulled / diagonal
+        residuals = original - predicted
+        limit = settings["clip"] * 1.48 * aging * np.median(np.abs(residuals / aging)[rest])
+        used = np.where(rest, predicted + np.clip(residuals, -limit, limit), FLOAT(0)).astype(FLOAT)
+    return used
+
+
+def _invert(inputs: Inputs, settings: Mapping[str, float]) -> np.ndarray:
+    matrix = covariance(inputs, inputs, settings)
+    matrix[np.diag_indices_from(matrix)] += settings["noise"] * _aging(inputs, settings) ** 2
+    factor = linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    inverse, failed = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
+    if failed:
+        raise np.linalg.LinAlgError("the covariance cannot be inverted: raise `noise`")
+    inverse = np.tril(inverse)
+    inverse += np.tril(inverse, -1).T
+    return inverse
+
+
+def _aging(inputs: Inputs, settings: Mapping[str, float]) -> np.ndarray:
+    """Return how much more widely the prices of older cars scatter, as a factor."""
+    return np.power(settings["aging"], -np.clip(inputs.year, -3, 3)).astype(FLOAT)
+
+
+def _fold_members(folds: np.ndarray) -> list[np.ndarray]:
+    order = np.argsort(folds, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(folds[order])) + 1)
+
+
+def _loss(inputs: Inputs, target: np.ndarray, folds: np.ndarray, settings: Mapping[str, float]) -> float:
+    try:
+        _, predicted = _fit_block(inputs, target, folds, settings)
+    except np.linalg.LinAlgError:
+        return np.inf
+    prices = np.exp(target)
+    return float(np.mean(np.abs(predicted - target)) + np.mean(np.abs(np.exp(predicted) - prices)) / prices.mean())
+
+
+def _sample_cars(cars: np.ndarray, rows: int, seed: int) -> np.ndarray:
+    """Return the rows of whole cars, drawn until there are enough, each car's share capped to a fifth."""
+    generator = np.random.default_rng(seed)
+    if len(cars) <= rows:
+        return np.arange(len(cars))
+    chosen: list[np.ndarray] = []
+    for car in generator.permutation(np.unique(cars)):
+        own = np.flatnonzero(cars == car)
+        chosen.append(generator.permutation(own)[: rows // 4])
+        if sum(map(len, chosen)) >= rows:
+            break
+    return np.sort(np.concatenate(chosen))[:rows] if sum(map(len, chosen)) < rows else np.concatenate(chosen)[:rows]
+
+
+def _wide(decay: np.ndarray, years: np.ndarray, mileages: np.ndarray, value: Mapping[str, np.float32]) -> np.ndarray:
+    """Return a Matérn 3/2 covariance of year and mileage, falling slowly with all other differences."""
+    root = FLOAT(np.sqrt(3))
+    far = np.hypot(years * (root / value["wide_year"]), mileages * (root / value["wide_mileage"]))
+    return np.exp(-decay * value["smooth_share"] - far) * (1 + far)
+
+
+def _gaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.abs(left[:, None] - right[None, :])
+
+
+def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return (left[:, None] == right[None, :]) & (left[:, None] >= 0)
+
+
+def _pack(sizes: np.ndarray, limit: int) -> np.ndarray:
+    """Return a bin number for each size, in order, no bin beyond the limit."""
+    bins, filled, number = np.zeros(len(sizes), dtype=int), 0, 0
+    for i, size in enumerate(sizes):
+        if filled and filled + size > limit:
+            number, filled = number + 1, 0
+        bins[i], filled = number, filled + size
+    return bins
