@@ -14,8 +14,9 @@ from pipeline.listing import NOT_RATED, RATINGS
 # interval is the measure, because 10 % below means much for a common car and nothing for a rare one. With normal errors
 # and intervals at 90 % a standing of 0.6 is one standard deviation: one price in six is great, one very high, one in three fair.
 BOUNDS = (-0.6, -0.25, 0.25, 0.6)
-# How far a standing must leave its former band before the rating follows: measured, see docs/decisions/0012.
-MARGIN = 0.2
+# How far a standing must leave its former band before the rating follows: measured, see docs/decisions/0012. As wide as half of fair, so that
+# no car asked above its estimate is still called good, and no rating is ever two steps behind.
+MARGIN = 0.25
 # Fewer other cars of the make and model, and the estimate is drawn from cars unlike this one.
 MIN_LIKE_IT = 8
 # An interval that reaches from less than half to more than double the estimate says too little for five steps.
