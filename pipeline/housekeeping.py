@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import paths, receipts
+from pipeline import former, paths, receipts
 from pipeline.errors import AlreadyRunning
 from pipeline.incremental import ledger, store
 from pipeline.incremental.manifest import NAME
@@ -64,8 +64,9 @@ def _needed(keep: int) -> set[str]:
     for path in (paths.DATA / "current").glob("[!.]*.json"):
         pointer = json.loads(path.read_bytes())
         needed.update(pointer["stages"].values())
-        # The pointer names no Ingest: the newest run that shared its results knows them.
-        places = set(pointer["stages"].values())
+        needed.update(filter(None, [former.before(pointer["stages"].get(former.STAGE, ""))]))  # a rerun starts from these again
+        # The pointer names no Ingest: the newest run that shared its results knows them. Scores may be those of another night's run.
+        places = {place for stage, place in pointer["stages"].items() if stage != former.STAGE}
         of_pointer = (record for record in records if places <= {task["place"] for task in record["tasks"]})
         needed.update(task["place"] for task in next(of_pointer, {"tasks": []})["tasks"])
     for record in records[:keep]:

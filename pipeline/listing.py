@@ -1,4 +1,4 @@
-"""What a listing is: its canonical columns, their kinds and units, and how raw units convert to ours."""
+"""What a listing is: its canonical columns, their kinds and units, and how raw units convert to ours; the words for its price."""
 
 from __future__ import annotations
 
@@ -51,6 +51,10 @@ UNITS: dict[str, float] = {
     "l": 1.0,
     "cc": 0.001,
 }
+
+# How an asked price is rated: the five steps of the trade's labels (AutoScout24, CarGurus, mobile.de), the cheapest first.
+RATINGS = ("great price", "good price", "fair price", "high price", "very high price")
+NOT_RATED = "not enough like it"
 
 
 def is_feature_kind(kind: Kind) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.listing import NOT_RATED, RATINGS
+
 _SHOWN = 12  # reasons, and names in a list
 
 
@@ -46,6 +48,15 @@ def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:
             for name, errors in metrics["baselines"].items()
         ),
     ]
+
+
+def tell_scores(account: Mapping[str, Any]) -> list[str]:
+    """Tell how the live listings are rated, the cheapest first (Score's account)."""
+    ratings = ", ".join(f"{count:,} {name}" for name in (*RATINGS, NOT_RATED) if (count := account["ratings"][name]))
+    changes = (
+        f"; {_count(account['rating_changes'], 'rating', 'ratings')} changed since {account['since']}" if account["since"] else ""
+    )
+    return [f"{_count(account['live'], 'live listing', 'live listings')}: {ratings}{changes}"]
 
 
 def _name_counts(counts: Mapping[str, int]) -> str:

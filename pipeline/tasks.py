@@ -1,6 +1,6 @@
-"""THE GRAPH: one task per stage, from raw deliveries to a judged model.
+"""THE GRAPH: one task per stage, from raw deliveries to a judged model and a rating of every car for sale.
 
-    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─ Train ─ Evaluate
+    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─ Train ─ Evaluate ─ Score
 
 Heavy libraries are imported in `build` alone: asking whether a task is complete must stay cheap.
 """
@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import luigi
 import msgspec
 
-from pipeline import current, paths, receipts, summary
+from pipeline import current, former, paths, receipts, summary
 from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
@@ -290,7 +290,43 @@ class Train(DatedStage):
         models.describe_model(folder)
 
 
-class Evaluate(DatedStage):
+class PointedStage(DatedStage):
+    """A stage whose result `current` points to, with all that it rests on."""
+
+    def complete(self) -> bool:
+        """Say whether the result is there and current: going back to an earlier one must move the pointer back."""
+        if not super().complete():
+            return False
+        return current.is_past(self.market, self.as_of) or current.points_to(self.market, self.night(), self._stages())
+
+    def after_commit(self) -> None:
+        """Make the result current, unless it is meant as of a night before what is."""
+        if not current.move_current(self.market, self.night(), self._stages(), self.as_of):
+            _log.info("%-9s current stays where it is: it is meant as of a later night than %s", self.task_family, self.as_of)
+
+    def night(self) -> str:
+        """Return the night that is asked for, else that of the newest delivery; "" where there is none."""
+        return self.as_of.isoformat() if self.as_of else self.newest_delivery()
+
+    def newest_delivery(self) -> str:
+        """Return the night of the newest delivery, "" where none is dated."""
+        return max((night_of(task.delivery) for task in self._chain() if task.task_family == "Ingest"), default="")
+
+    def _stages(self) -> dict[str, str]:
+        return {task.task_family.lower(): task.folder.as_posix() for task in self._chain() if task.task_family != "Ingest"}
+
+    def _chain(self) -> Iterator[Any]:
+        """Walk this task and all that it rests on."""
+        waiting, seen = [self], set()
+        while waiting:
+            task = waiting.pop()
+            if task.task_id not in seen:
+                seen.add(task.task_id)
+                waiting.extend(task.deps())
+                yield task
+
+
+class Evaluate(PointedStage):
     """Judge the model beside the baselines, and make it current: the main job."""
 
     libraries = LEARNING
@@ -327,15 +363,12 @@ class Evaluate(DatedStage):
         frames.write_frame(judgement.importance, folder / "importance.parquet")
 
     def complete(self) -> bool:
-        """Say whether the result is there, recorded and current: going back to an earlier one must move the pointer back."""
-        if not super().complete() or not receipts.is_recorded(self.folder):
-            return False
-        return current.is_past(self.market, self.as_of) or current.points_to(self.market, self._night(), self._stages())
+        """Say whether the result is there, recorded and current."""
+        return super().complete() and receipts.is_recorded(self.folder)
 
     def after_commit(self) -> None:
-        """Make the result current, unless it is meant as of a night before what is; and tell MLflow of the training."""
-        if not current.move_current(self.market, self._night(), self._stages(), self.as_of):
-            _log.info("Evaluate  current stays where it is: it is meant as of a later night than %s", self.as_of)
+        """Make the result current, and tell MLflow of the training."""
+        super().after_commit()
         if not receipts.is_recorded(self.folder):
             from pipeline.services import tracking
 
@@ -353,20 +386,53 @@ class Evaluate(DatedStage):
         """Tell how good the model is."""
         return summary.tell_metrics(json.loads((self.folder / "metrics.json").read_bytes()))
 
-    def _night(self) -> str:
-        """Return the night that is asked for, else that of the newest delivery."""
-        nights = [night_of(task.delivery) for task in self._chain() if task.task_family == "Ingest"]
-        return self.as_of.isoformat() if self.as_of else max(nights, default="")
 
-    def _stages(self) -> dict[str, str]:
-        return {task.task_family.lower(): task.folder.as_posix() for task in self._chain() if task.task_family != "Ingest"}
+class Score(PointedStage):
+    """Say of every live listing what it is worth and how its price is rated, beside the ratings of the night before."""
 
-    def _chain(self) -> Iterator[Any]:
-        """Walk this task and all that it rests on."""
-        waiting, seen = [self], set()
-        while waiting:
-            task = waiting.pop()
-            if task.task_id not in seen:
-                seen.add(task.task_id)
-                waiting.extend(task.deps())
-                yield task
+    libraries = LEARNING
+    consumes = {
+        "Evaluate": (),
+        "Clean": ("listings.parquet", "prices.parquet"),
+        "Split": ("train.parquet",),
+        "Train": ("model.skops",),
+    }
+
+    def requires(self) -> list[Any]:
+        """Need a judged model, what it learnt from, and the listings with their prices."""
+        return [self.before(stage) for stage in (Evaluate, Clean, Split, Train)]
+
+    def settings(self) -> Any:
+        """Depend on the night, which goes on without a delivery too, and on the scores that ratings start from."""
+        night = self.night()
+        return {"night": night, "newest_delivery": self.newest_delivery(), "before": former.find_former(self.market, night)}
+
+    def files(self) -> dict[str, Path]:
+        """Read the scores of the night before, if any."""
+        found = former.find_former(self.market, self.night())
+        return {"before": Path(found["place"]) / former.FILE} if found else {}
+
+    def build(self, folder: Path) -> None:
+        """Write a row per live listing, and their account."""
+        from threadpoolctl import threadpool_limits
+
+        from pipeline.services import documents, frames, models
+        from pipeline.stages import appraise, score
+
+        settings = self.settings()
+        listings, prices = (frames.read_frame(self.folder_of("Clean") / f"{name}.parquet") for name in ("listings", "prices"))
+        learnt = frames.read_frame(self.folder_of("Split") / "train.parquet", ["make", "model", "group_id"])
+        former_scores = [frames.read_frame(path, ["listing_id", "price", "rating"]) for path in self.files().values()]
+        live = score.select_live(listings, settings["newest_delivery"])
+        self.tell(f"appraising {len(live):,} listings", 0.1)
+        with threadpool_limits(1, user_api="openmp"):
+            appraisals = appraise.appraise(models.load_model(self.folder_of("Train")), live)
+        like_it = score.count_like_it(live, learnt)
+        scored = score.score_listings(live, prices, appraisals, like_it, settings["night"], next(iter(former_scores), None))
+        since = settings["before"]["night"] if settings["before"] else None
+        frames.write_frame(scored.scores, folder / "scores.parquet")
+        documents.write_document({**scored.account, "since": since}, folder / "account.json")
+
+    def summary(self) -> list[str]:
+        """Tell how the live listings are rated."""
+        return summary.tell_scores(json.loads((self.folder / "account.json").read_bytes()))

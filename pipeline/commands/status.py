@@ -71,7 +71,7 @@ def _age(night: str) -> str:
 
 
 def _tell_results(stages: dict[str, str]) -> list[tuple[str, str]]:
-    from pipeline import summary
+    from pipeline import former, summary
     from pipeline.incremental.errors import ResultDamaged
     from pipeline.incremental.manifest import read_checked
 
@@ -80,6 +80,8 @@ def _tell_results(stages: dict[str, str]) -> list[tuple[str, str]]:
         "cars": ("clean", "account.json", summary.tell_listings),
         "model": ("evaluate", "metrics.json", summary.tell_metrics),
     }
+    if former.STAGE in stages:
+        wanted["for sale"] = (former.STAGE, "account.json", summary.tell_scores)
     lines: list[tuple[str, str]] = []
     for title, (stage, name, tell) in wanted.items():
         try:

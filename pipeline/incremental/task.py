@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -143,14 +143,17 @@ class IncrementalTask(ExplainingTask):
 
     def complete(self) -> bool:
         """Say whether all dependencies are complete and the result of today's recipe is undamaged."""
-        complete = self.is_committed()
+        complete = self._stands(lambda dependency: bool(dependency.complete()))
         self.workspace().save()
         return complete
 
     def is_committed(self) -> bool:
-        """Say the same without asking for what `complete` of a subclass adds. A True is remembered, a False never."""
+        """Say the same without asking for what `complete` of a subclass adds, here or before it. A True is remembered, a False never."""
+        return self._stands(lambda task: bool(task.is_committed() if isinstance(task, IncrementalTask) else task.complete()))
+
+    def _stands(self, is_ready: Callable[[Any], bool]) -> bool:
         try:
-            if self._manifest is None and all(dependency.complete() for dependency in self.deps()):
+            if self._manifest is None and all(map(is_ready, self.deps())):
                 self._manifest = self._valid(digest_value(self.recipe()))
         except UserError as error:
             self.user_error = error  # Luigi hands on the text of a traceback; the worker shows this instead

@@ -124,6 +124,23 @@ def test_gc_drops_what_nothing_needs_and_nothing_else(project: Project) -> None:
     assert "built" not in printed, "what is current is all there"
 
 
+def test_gc_keeps_the_scores_that_the_current_ones_started_from(project: Project) -> None:
+    for night in ("2025-01-08", "2025-01-09", "2025-01-10"):
+        code, printed = project.luigi("Score", "--local-scheduler", *SMALL, "--as-of", night)
+        assert code == 0, printed
+    assert "0 ratings changed since 2025-01-09" in printed
+    assert "for sale" in project.pipeline("status")[1]
+
+    age(project.root, days=2)
+    code, printed = project.pipeline("gc", "--keep", "1")
+    assert code == 0, printed
+    left = [folder for folder in project.manifests() if folder.startswith("data/score/")]
+    assert len(left) == 2
+    code, printed = project.luigi("Score", "--local-scheduler", *SMALL, "--as-of", "2025-01-10")
+    assert code == 0
+    assert "built" not in printed
+
+
 def test_gc_waits_for_no_run_and_drops_nothing_while_one_is_alive(project: Project) -> None:
     run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "3000")
     deadline = time.monotonic() + 60

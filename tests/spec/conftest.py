@@ -27,6 +27,7 @@ from pipeline.incremental.explain import Plan
 from pipeline.incremental.plan import make_plan
 from pipeline.incremental.workspace import Workspace
 from pipeline.sample import SamplePlan, write_deliveries
+from pipeline.tasks import DatedStage
 
 SETTINGS = {
     ("Train", "iterations"): "8",
@@ -55,20 +56,21 @@ class Project:
         self.source = root / "source"
         self.toml = root / "markets/tiny.toml"
         self._monkeypatch = monkeypatch
+        self.job: type[DatedStage] = Evaluate
         self.last_run = ""
         self.plan: Plan | None = None
 
     def run(self, as_of: date | None = None, **settings: str) -> list[str]:
-        """Run Evaluate and return the families of the tasks that committed a result, sorted."""
+        """Run the job and return the families of the tasks that committed a result, sorted."""
         return sorted(manifest["task"] for manifest in self.run_manifests(as_of, **settings))
 
     def run_manifests(self, as_of: date | None = None, **settings: str) -> list[dict]:
-        """Run Evaluate with settings like Train_iterations="9"; it must succeed. Return what was committed."""
+        """Run the job with settings like Train_iterations="9"; it must succeed. Return what was committed."""
         assert self.try_run(as_of, **settings)
         return self.committed_by(self.last_run)
 
     def try_run(self, as_of: date | None = None, **settings: str) -> bool:
-        """Run Evaluate; say whether it succeeded. Where it did, what `explain` had said before must have come true."""
+        """Run the job; say whether it succeeded. Where it did, what `explain` had said before must have come true."""
         self.last_run = f"run-{next(_run_numbers):04d}"
         self._monkeypatch.setenv("INCREMENTAL_RUN", self.last_run)
         with self._settings(settings):
@@ -76,7 +78,7 @@ class Project:
             self.plan = self._foresee(as_of)
             self.forget()
             succeeded = luigi.build(
-                [Evaluate(market="tiny", as_of=as_of)], local_scheduler=True, logging_conf_file="", log_level="WARNING"
+                [self.job(market="tiny", as_of=as_of)], local_scheduler=True, logging_conf_file="", log_level="WARNING"
             )
         if succeeded and self.plan is not None:
             self._compare_with_plan(self.plan)
@@ -84,7 +86,7 @@ class Project:
 
     def _foresee(self, as_of: date | None) -> Plan | None:
         try:
-            return make_plan(Evaluate(market="tiny", as_of=as_of))
+            return make_plan(self.job(market="tiny", as_of=as_of))
         except UserError:
             return None
 

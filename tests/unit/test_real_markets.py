@@ -1,5 +1,6 @@
 """What our markets make of real deliveries, which are not part of the project: CARPRICE_DATA names their folder."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import msgspec
 import pandas as pd
 import pytest
 
+from benchmarks import ratings
 from pipeline import paths
+from pipeline.listing import NOT_RATED
 from pipeline.market import Market
 from pipeline.market_files import load_market
 from pipeline.services.deliveries import list_deliveries
@@ -15,6 +18,7 @@ from pipeline.services.tables import read_table
 from pipeline.stages.clean import Folded, fold_listings
 from pipeline.valuation.features import choose_features
 from pipeline.stages.ingest import Intake, ingest_rows, required_headers
+from pipeline.stages.score import MARGIN, score_listings
 
 VARYING_EQUIPMENT = {"has_airbags", "has_air_conditioning", "has_abs", "has_esp", "has_audio"}
 
@@ -230,6 +234,40 @@ class TestKijiji:
 
     def test_four_vins_carry_several_cars_once_unnamed_models_are_gone(self, kijiji):
         assert kijiji.account["contested_identities"] == 4
+
+
+@pytest.fixture(scope="module")
+def kijiji_nights(kijiji_intakes: dict[str, Intake]) -> list[tuple[str, Folded]]:
+    return list(ratings.fold_nights({night: intake.accepted for night, intake in kijiji_intakes.items()}, 20))
+
+
+class TestRatings:
+    """Ratings over Kijiji's last 20 nights, among listings whose price did not change."""
+
+    @pytest.mark.parametrize(
+        ("every", "max_changed_share", "max_worst_share"),
+        [(20, 0.001, 0.005), (4, 0.01, 0.05)],
+        ids=["one model", "a model fitted anew every 4 nights"],
+    )
+    def test_they_do_not_flap_from_night_to_night(self, kijiji_nights, every, max_changed_share, max_worst_share):
+        kinds = load_market("kijiji_ca", (paths.PACKAGE / "markets",)).feature_columns()
+        quick = dataclasses.replace(ratings.DEFAULTS, iterations=100, max_leaf_nodes=31)
+        nights = ratings.appraise_nights(kijiji_nights, kinds, quick, every)
+        afresh, followed = (ratings.follow_ratings(nights, margin) for margin in (None, MARGIN))
+        assert followed.n_pairs > 15_000
+        assert followed.changed_share <= max_changed_share
+        assert followed.worst_share <= max_worst_share
+        assert followed.changed_share <= afresh.changed_share / 3
+        assert followed.late_share <= 0.2
+
+    def test_half_of_the_live_cars_are_rated_at_least(self, kijiji_nights):
+        kinds = load_market("kijiji_ca", (paths.PACKAGE / "markets",)).feature_columns()
+        quick = dataclasses.replace(ratings.DEFAULTS, iterations=100, max_leaf_nodes=31)
+        (night,) = ratings.appraise_nights(kijiji_nights[-1:], kinds, quick, 1)
+        scored = score_listings(night.live, night.prices, night.appraisals, night.n_like_it, night.night, None)
+        assert scored.account["live"] == 1_159
+        assert scored.account["ratings"][NOT_RATED] < scored.account["live"] / 2
+        assert min(scored.account["ratings"].values()) > 10
 
 
 def test_craigslist_gives_make_and_model_and_the_date_of_each_advert():

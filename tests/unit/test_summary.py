@@ -1,6 +1,6 @@
 """What a run says at its end."""
 
-from pipeline.summary import tell_intake, tell_listings, tell_metrics
+from pipeline.summary import tell_intake, tell_listings, tell_metrics, tell_scores
 
 INTAKE = {
     "rows": 2021,
@@ -60,3 +60,18 @@ def test_metrics_are_told_in_the_markets_currency_and_labelled_where_synthetic()
         "judged on 100 (synthetic) adverts split by identity: mean error 1,234 EUR, median 7.1%; intervals hold 90.0%",
         "baseline median: mean error 1,234 EUR, median 7.1%",
     ]
+
+
+def test_scores_are_told_the_cheapest_first_without_ratings_that_no_listing_has():
+    counts = {
+        "fair price": 1_000,
+        "good price": 0,
+        "great price": 45,
+        "high price": 69,
+        "not enough like it": 120,
+        "very high price": 0,
+    }
+    account = {"live": 1_234, "ratings": counts, "rating_changes": 12, "since": "2024-02-28"}
+    told = "1,234 live listings: 45 great price, 1,000 fair price, 69 high price, 120 not enough like it"
+    assert tell_scores(account) == [f"{told}; 12 ratings changed since 2024-02-28"]
+    assert tell_scores({**account, "since": None}) == [told]
