@@ -27,6 +27,7 @@ _TRUSTED = (
     "functools.partial",
     "pipeline.stages.features.FeatureChoice",
     "pipeline.stages.train.PriceModel",
+    "pipeline.stages.trees.CompactBoosting",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils.validation.check_array",
 )

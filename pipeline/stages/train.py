@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from pipeline.listing import Kind
 from pipeline.stages.features import FeatureChoice, choose_features, select_features
+from pipeline.stages.trees import CompactBoosting
 
 MAX_CATEGORIES = 254  # HistGradientBoosting takes at most 255 categories a column, one of which is "infrequent"
 
@@ -85,7 +85,7 @@ def build_pipeline(choice: FeatureChoice, hyperparameters: Hyperparameters) -> P
     columns = ColumnTransformer(
         [("categories", encoder, list(choice.categories)), ("numbers", "passthrough", list(choice.numbers))]
     )
-    regressor = HistGradientBoostingRegressor(
+    regressor = CompactBoosting(
         loss="absolute_error",  # adverts hold typing errors, which a squared error would chase
         max_iter=hyperparameters.iterations,
         learning_rate=hyperparameters.learning_rate,
