@@ -72,8 +72,8 @@ def _read_cells(options: argparse.Namespace, name: str, market: Market) -> dict[
             raise UsageWrong(f"{written} is given twice.")
         cells[header] = value
     for header, value in cells.items():
-        if not value.isprintable() and not value.isspace():
-            raise UsageWrong(f"{header} {value!r} holds characters that no screen can show.")
+        if any(letter < " " or "\ud800" <= letter <= "\udfff" for letter in value):  # a byte that is no UTF-8 comes as the latter
+            raise UsageWrong(f"{header} {value!r} holds characters that are no text.")
     return cells
 
 
