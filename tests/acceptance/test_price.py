@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.sample import SamplePlan, write_deliveries
+from pipeline.services.deliveries import night_of
 from tests.acceptance.conftest import CAN_BE_BOUND, REPOSITORY, Project
 
 COMMAND = (sys.executable, "-m", "pipeline", "price")
@@ -87,7 +88,7 @@ def test_one_car_for_a_person_and_for_a_program(trained: Project) -> None:
     folder = json.loads((trained.root / "data/current/sample.json").read_text())["stages"]["train"]
     assert told["priced_by"]["folder"] == folder
     assert told["priced_by"]["fingerprint"].startswith(Path(folder).name)
-    assert told["priced_by"]["as_of"] == max(path.stem[-10:] for path in trained.root.glob("data/raw/sample/*"))
+    assert told["priced_by"]["as_of"] == max(night_of(path.name) for path in trained.root.glob("data/raw/sample/*"))
 
     theirs = ("Marque=Dacia", "Modèle=Logan", "Année-Modèle=2015", "--Kilométrage", "120 000 km", "Type de carburant=Essence")
     assert json.loads(price(trained, *theirs, "--format", "json"))["estimate"] == told["estimate"]
