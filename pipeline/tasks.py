@@ -426,7 +426,7 @@ class Score(PointedStage):
         live = score.select_live(listings, settings["newest_delivery"])
         self.tell(f"appraising {len(live):,} listings", 0.1)
         with threadpool_limits(1, user_api="openmp"):
-            appraisals = appraise.appraise(models.load_model(self.folder_of("Train")), live)
+            appraisals = appraise.appraise(models.load_model(self.folder_of("Train")), live, unseen=True)
         like_it = score.count_like_it(live, learnt)
         scored = score.score_listings(live, prices, appraisals, like_it, settings["night"], next(iter(former_scores), None))
         since = settings["before"]["night"] if settings["before"] else None

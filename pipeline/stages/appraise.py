@@ -1,18 +1,20 @@
-"""Appraise: say what cars are worth, or why that cannot be said."""
+"""Appraise: what a model says each listing would be advertised at, how sure it is, and where it says no."""
 
 from __future__ import annotations
 
-from typing import Any
-
+import numpy as np
 import pandas as pd
 
+from pipeline.stages.train import PriceModel
+from pipeline.valuation.domain import REFUSED
 
-def appraise(model: Any, listings: pd.DataFrame) -> pd.DataFrame:
-    """Return `estimate`, `low`, `high` (money), `status` and `reason`, one row per listing, indexed like them.
 
-    A model that can leave a listing's own price out of its estimate (`estimate_unseen`: by the members that did not
-    learn from its `group_id`) is asked to. Every listing is `priced` and has no reason.
+def appraise(model: PriceModel, listings: pd.DataFrame, *, unseen: bool = False) -> pd.DataFrame:
+    """Return `estimate`, `low`, `high` (the market's money), `status` and `reason`, one row per listing, indexed like them.
+
+    A refused listing has a reason and no estimate. `unseen` leaves a listing's own price out of its estimate where the model learnt from it.
     """
-    estimate = getattr(model, "estimate_unseen", model.estimate)
-    reason = pd.Series(None, index=listings.index, dtype="str")
-    return pd.DataFrame(estimate(listings)[["estimate", "low", "high"]]).assign(status="priced", reason=reason)
+    appraisals = model.appraise(listings, unseen=unseen)
+    figures = ["estimate", "low", "high"]
+    appraisals[figures] = appraisals[figures].mask(appraisals["status"] == REFUSED, np.nan)
+    return appraisals

@@ -32,14 +32,21 @@ class Reading:
     is_unreadable: np.ndarray
 
 
-def read_columns(rows: pd.DataFrame, market: Market, named: Mapping[str, str]) -> dict[str, Reading]:
+def market_reader(name: str, market: Market) -> CellReader:
+    """Return the reader of one of the market's columns that takes what its TOML says and no more."""
+    return cell_reader(market.columns[name], market.kind(name), market)
+
+
+def read_columns(
+    rows: pd.DataFrame, market: Market, named: Mapping[str, str], reader_of: Callable[[str, Market], CellReader] = market_reader
+) -> dict[str, Reading]:
     """Read every column that the delivery has: each row's first cell that can be read, else its first that is given.
 
     `rows` holds text under the delivery's own headers, `named` what the file's name gives. Where columns share a
-    header, a cell that one of them can read is missing to the others.
+    header, a cell that one of them can read is missing to the others. `reader_of` makes a column's reader.
     """
     by_header = {fold_header(str(header)): rows[header] for header in rows.columns}
-    readers = {name: cell_reader(column, market.kind(name), market) for name, column in market.columns.items()}
+    readers = {name: reader_of(name, market) for name in market.columns}
     readings: dict[str, Reading] = {}
     for name, column in market.columns.items():
         if name in named:

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,11 @@ import pyarrow.compute as pc
 
 from pipeline import listing
 from pipeline.errors import ColumnMissing
-from pipeline.listing import Kind
-from pipeline.market import Column, Market, Rule, fold_header, range_ends
+from pipeline.market import Market, fold_header
 from pipeline.stages import cells
+from pipeline.stages.verdicts import Verdicts, apply_rule, find_empty, judge_column
 
-ROW_EMPTY = "row is empty"
 ROW_UNREADABLE = "row has another number of cells than the header"
-_DTYPES: dict[Kind, str] = {"number": "float64", "category": "str", "text": "str", "date": "str", "boolean": "boolean"}
 _SHOWN = 80  # characters of a value in a message
 _LIKENESS = 0.75  # how like two headers must be (difflib's ratio) for one to be the other's misspelling
 
@@ -41,24 +39,6 @@ class Intake:
     account: dict[str, Any]
 
 
-@dataclass
-class _Verdicts:
-    """Which rows are refused, and why; of an empty one that says all."""
-
-    size: int
-    is_empty: np.ndarray
-    refused: list[tuple[np.ndarray, str, np.ndarray]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if self.is_empty.any():
-            self.refused.append((self.is_empty, ROW_EMPTY, np.full(self.size, "", dtype=object)))
-
-    def refuse(self, mask: np.ndarray, reason: str, texts: np.ndarray) -> None:
-        mask = mask & ~self.is_empty
-        if mask.any():
-            self.refused.append((mask, reason, texts))
-
-
 def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], market: Market, named: Mapping[str, str]) -> Intake:
     """Parse a delivery's rows by the market's columns.
 
@@ -71,12 +51,12 @@ def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], marke
     _refuse_renamed_columns([str(header) for header in rows.columns], market)
     home = cells.send_home(cells.read_columns(rows, market, named), market)
     readings = home.readings
-    verdicts = _Verdicts(len(rows), _find_empty(rows))
+    verdicts = Verdicts(len(rows), find_empty(rows))
     parsed: dict[str, pd.Series] = {}
     for name in market.columns:
-        parsed |= _judge_column(name, readings.get(name), market, verdicts)
+        parsed |= judge_column(name, readings.get(name), market, verdicts)
     for rule in market.reject:
-        _apply_rule(rule, parsed, readings, verdicts)
+        apply_rule(rule, parsed, readings, verdicts)
     listings = _identify(pd.DataFrame({name: parsed[name] for name in market.canonical_columns()}), market)
     listings = listings.set_axis(rows.index).reset_index()
     refused = np.zeros(len(rows), dtype=bool)
@@ -105,14 +85,6 @@ def required_headers(market: Market) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _find_empty(rows: pd.DataFrame) -> np.ndarray:
-    """Mark the rows of which no cell holds more than blanks."""
-    is_empty = np.full(len(rows), len(rows.columns) > 0)
-    for header in rows.columns:
-        is_empty &= rows[header].str.strip().to_numpy(dtype=object) == ""
-    return is_empty
-
-
 def _refuse_renamed_columns(headers: list[str], market: Market) -> None:
     absent = {name: market.columns[name].headers for name in _absent_columns(headers, market)}
     known = {fold_header(header): (header, name) for name, names in absent.items() for header in names}
@@ -137,60 +109,6 @@ def _unknown_headers(headers: list[str], market: Market) -> list[str]:
     claimed = [*market.rows.unused, *(header for column in market.columns.values() for header in column.headers)]
     known = set(map(fold_header, claimed))
     return sorted(header for header in headers if fold_header(header) not in known)
-
-
-def _judge_column(name: str, reading: cells.Reading | None, market: Market, verdicts: _Verdicts) -> dict[str, pd.Series]:
-    """Return a column's parsed values, with the ends of a range, and say which rows they condemn."""
-    column, kind = market.columns[name], market.kind(name)
-    ends = range_ends(name) if column.parser == "range" else ()
-    if reading is None:
-        nothing = np.full(verdicts.size, None, dtype=object)
-        return {part: _series(nothing, "number" if ends else kind) for part in (*ends, name)}
-    if name in listing.ALWAYS_REQUIRED:
-        verdicts.refuse(reading.is_missing, f"{name} missing", reading.cells)
-        verdicts.refuse(reading.is_unreadable, f"{name} unreadable", reading.cells)
-    if not ends:
-        parsed = _series(reading.values, kind)
-        if kind == "number":
-            _judge_limits(name, column, parsed, verdicts, reading.cells)
-        return {name: parsed}
-    low, high = (
-        _series(np.array([None if value is None else value[end] for value in reading.values], dtype=object), "number")
-        for end in (0, 1)
-    )
-    _judge_limits(name, column, high, verdicts, reading.cells)
-    return {name: (low + high) / 2, ends[0]: low, ends[1]: high}
-
-
-def _judge_limits(name: str, column: Column, values: pd.Series, verdicts: _Verdicts, texts: np.ndarray) -> None:
-    if column.limits is None:
-        return
-    low, high = column.limits
-    verdicts.refuse((values < low).to_numpy(), f"{name} below {_write_limit(low)}", texts)
-    verdicts.refuse((values > high).to_numpy(), f"{name} above {_write_limit(high)}", texts)
-
-
-def _apply_rule(rule: Rule, parsed: Mapping[str, pd.Series], readings: Mapping[str, cells.Reading], verdicts: _Verdicts) -> None:
-    names = [*rule.between, *rule.words]
-    if not all(name in readings for name in names):
-        return  # a delivery without the column says nothing that the rule asks about
-    mask = np.ones(verdicts.size, dtype=bool)
-    for name, words in rule.words.items():
-        mask &= parsed[name].isin(list(words)).to_numpy(dtype=bool)
-    for name, (low, high) in rule.between.items():
-        mask &= parsed[name].between(low, high).to_numpy(dtype=bool)
-    shown = np.full(verdicts.size, "", dtype=object)
-    shown[mask] = [", ".join(texts) for texts in zip(*(readings[name].cells[mask] for name in names), strict=True)]
-    verdicts.refuse(mask, rule.reason, shown)
-
-
-def _write_limit(limit: float) -> str:
-    """Write a limit for a person: 2,000,000 in groups, a year without."""
-    return f"{limit:,.10g}" if abs(limit) >= 10_000 else f"{limit:g}"
-
-
-def _series(values: np.ndarray, kind: Kind) -> pd.Series:
-    return pd.Series(values, dtype=_DTYPES[kind])
 
 
 def _identify(rows: pd.DataFrame, market: Market) -> pd.DataFrame:
@@ -219,7 +137,7 @@ def _digest_rows(rows: pd.DataFrame, names: list[str]) -> list[str]:
 
 
 def _list_rejections(
-    rows: pd.DataFrame, verdicts: _Verdicts, refused: np.ndarray, unreadable: Sequence[tuple[int, str]]
+    rows: pd.DataFrame, verdicts: Verdicts, refused: np.ndarray, unreadable: Sequence[tuple[int, str]]
 ) -> pd.DataFrame:
     reasons: list[list[str]] = [[] for _ in range(len(rows))]
     details: list[list[str]] = [[] for _ in range(len(rows))]

@@ -34,6 +34,14 @@ class PriceModel:
 
     n_calibration: int
 
+    @property
+    def words(self) -> dict[str, list[str]]:
+        """The words of each category that the model learnt."""
+        makes = self.domain.models
+        learnt = {"make": list(makes), "model": sorted({model for models in makes.values() for model in models})}
+        levels = self.recipe.encoding.levels
+        return {name: learnt.get(name) or levels[name] for name in self.choice.categories}
+
     def estimate(self, listings: pd.DataFrame) -> pd.DataFrame:
         """Return `estimate`, `low` and `high` in the market's money, one row per listing, indexed like them."""
         return self.appraise(listings)[["estimate", "low", "high"]]

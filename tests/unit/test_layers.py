@@ -137,5 +137,11 @@ def test_asking_what_is_complete_imports_no_heavy_library_and_never_raises(tmp_p
     assert run_python(program + LIST_HEAVY, tmp_path) == "[]\n"
 
 
+def test_pricing_imports_nothing_that_a_price_does_not_need(tmp_path):
+    program = "import sys, pipeline.pricing, pipeline.commands.price, pipeline.stages.train; "
+    unneeded = {"mlflow", "sqlalchemy", "alembic", "matplotlib", "streamlit", "altair"}
+    assert run_python(f"{program} print(sorted(set(sys.modules) & {unneeded}))", tmp_path) == "[]\n"
+
+
 def test_heavy_libraries_would_be_noticed(tmp_path):
     assert "pandas" in run_python(f"import pipeline, pipeline.stages.clean; {LIST_HEAVY}", tmp_path)

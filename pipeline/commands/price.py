@@ -1,0 +1,283 @@
+"""Price one car, or every row of a CSV file, with the market's current model."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from pipeline.market import Market
+    from pipeline.pricing import Outcome, Pricer
+
+CHUNK = 20_000  # rows that are read, priced and written at once: what a file needs of memory
+_EPILOG = """
+One car: every column of the market's TOML that a model may use is an option under its canonical name (--fuel petrol,
+--engine-l 1.5, --has-abs yes) and may be given as COLUMN=VALUE, also under the market's own header ("Année-Modèle=2015").
+Words are the market's ("Essence") or ours ("petrol"). A number under a canonical name is in the unit of that name, under
+the market's header in the market's unit; any other unit may be written: 120k, "75,000 mi", "120 000 km", "100 kW".
+
+A file: CSV or CSV packed with gzip, in the market's columns or the canonical ones; a price column is not needed. Every
+row comes out in order with its own cells, then estimate, low, high, currency, status (priced, extrapolated, refused,
+unreadable) and reason, in UTF-8; JSON is one object a line. Cells that a spreadsheet would run (they begin with
+= + - @ and are no number) get an apostrophe in front. A refusal is an answer: the exit code is 0.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; the market's columns are options too, and are looked up when the market is known."""
+    parser.usage = "python -m pipeline price [--market M] (--make … --model … --year … [COLUMN=VALUE …] | --input CARS.csv)"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = _EPILOG
+    parser.allow_abbrev = False
+    parser.add_argument("--market", help="the market (default: [pipeline] market of luigi.cfg)")
+    for name, meaning in (("make", "who built it"), ("model", "what it is called"), ("year", "model year")):
+        parser.add_argument(f"--{name}", help=meaning)
+    parser.add_argument("--mileage-km", metavar="KM", help='how far it has been driven; "75,000 mi" and 120k are understood')
+    parser.add_argument("--input", type=Path, metavar="FILE", help="price every row of this CSV file")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there (default: the screen); .gz packs it")
+    parser.add_argument("--format", choices=("table", "csv", "json"), help="default: table for one car, csv for a file")
+    parser.set_defaults(more=[])
+
+
+def run(options: argparse.Namespace) -> int:
+    """Price what was asked for; a row that cannot be priced says why and is no failure."""
+    from pipeline import paths, settings
+    from pipeline.market_files import load_market
+
+    name = options.market or settings.pipeline().market
+    market = load_market(name, tuple(paths.market_folders()))
+    cells = _read_cells(options, name, market)
+    _refuse_contradictions(options, cells)
+    try:
+        return _price_file(options, name, market) if options.input else _price_car(options, name, market, cells)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stderr.close()
+        return 141
+
+
+def _read_cells(options: argparse.Namespace, name: str, market: Market) -> dict[str, str]:
+    """Return the cells of one car by header, in the order given."""
+    from pipeline.errors import UsageWrong
+    from pipeline.market import fold_header
+
+    declared = {header: getattr(options, header) for header in ("make", "model", "year", "mileage_km")}
+    cells = {header: value for header, value in declared.items() if value is not None}
+    for written, value in _pair(options.more):
+        header = _find_column(written, name, market)
+        if fold_header(header) in map(fold_header, cells):
+            raise UsageWrong(f"{written} is given twice.")
+        cells[header] = value
+    for header, value in cells.items():
+        if any(letter < " " or "\ud800" <= letter <= "\udfff" for letter in value):  # a byte that is no UTF-8 comes as the latter
+            raise UsageWrong(f"{header} {value!r} holds characters that are no text.")
+    return cells
+
+
+def _pair(more: Sequence[str]) -> Iterable[tuple[str, str]]:
+    """Pair options with their values: `--fuel petrol`, `--fuel=petrol`, `fuel=petrol`."""
+    from pipeline.errors import UsageWrong
+
+    words = iter(more)
+    for word in words:
+        name, is_pair, value = word.partition("=")
+        if word.startswith("--") and not is_pair:
+            given = next(words, None)
+            if given is None:
+                raise UsageWrong(f"{word} needs a value.")
+            value = given
+        elif not is_pair:
+            raise UsageWrong(f"{word!r} is neither an option nor COLUMN=VALUE.")
+        yield name, value
+
+
+def _find_column(written: str, name: str, market: Market) -> str:
+    from pipeline.errors import UsageWrong
+    from pipeline.stages import cars
+
+    header = cars.column_named(written.removeprefix("--"), market)
+    if header is None:
+        near = cars.name_unknown([written.removeprefix("--")], market)
+        nearest = next((f" Did you mean {known!r}?" for known in near.values() if known), "")
+        known = ", ".join(f"--{column.replace('_', '-')}" for column in market.columns if column != "price")
+        raise UsageWrong(f"{written} is no option and no column of {name}.{nearest} Columns of {name}: {known}.")
+    return header
+
+
+def _refuse_contradictions(options: argparse.Namespace, cells: dict[str, str]) -> None:
+    from pipeline.errors import UsageWrong
+
+    if options.input is None:
+        if not cells:
+            raise UsageWrong("Name a car (--make, --model, --year, …) or a file of cars (--input).")
+        if options.output is not None:
+            raise UsageWrong("--output is for a file of cars: name it with --input.")
+        return
+    if cells:
+        raise UsageWrong(f"Either one car or a file: {', '.join(cells)} cannot be given with --input.")
+    if options.format == "table":
+        raise UsageWrong("--format table is for one car; a file is priced as csv or json.")
+    are_there = options.output is not None and options.output.exists() and options.input.exists()
+    if are_there and options.output.samefile(options.input):
+        raise UsageWrong(f"--output {options.output} is the input itself, which is never overwritten. Name another.")
+
+
+def _price_car(options: argparse.Namespace, name: str, market: Market, cells: dict[str, str]) -> int:
+    from pipeline.errors import UsageWrong
+    from pipeline.pricing import Pricer
+    from pipeline.services import exports
+    from pipeline.serving import resolve_model
+    from pipeline.stages import cars
+
+    headers, record = list(cells), list(cells.values())
+    absent = cars.find_absent(headers, market, {})
+    if absent:
+        raise UsageWrong(f"A price needs make, model and year: give {', '.join(f'--{column}' for column in absent)} too.")
+    pricer = Pricer(resolve_model(name), market, headers)
+    with _one_thread():
+        (outcome,) = pricer.price([record])
+    with exports.standard_output() as stream:
+        if options.format in ("csv", "json"):
+            _writer(options.format, stream, headers, ",", pricer)([record], [outcome])
+        else:
+            stream.write(_draw(pricer, name, record, outcome))
+    if options.format == "csv":
+        sys.stderr.write(f"Priced by {pricer.served.tell()}.\n")
+    return 0
+
+
+def _price_file(options: argparse.Namespace, name: str, market: Market) -> int:
+    from pipeline.pricing import UNREADABLE, Pricer
+    from pipeline.services import exports
+    from pipeline.services.car_files import CarsUnreadable, open_cars
+    from pipeline.services.deliveries import stem_of
+    from pipeline.stages import cars
+
+    started_s, stem = time.perf_counter(), stem_of(options.input.name)
+    named = market.values_from_name(stem)
+    cars_file = open_cars(options.input, market.files, lambda headers: cars.find_absent(headers, market, named))
+    _judge_headers(options.input, cars_file.headers, name, market)
+    counts = dict.fromkeys(("priced", "extrapolated", "refused", UNREADABLE), 0)
+    with exports.replaced(options.output) if options.output else exports.standard_output() as stream:
+        from pipeline.serving import resolve_model
+
+        pricer = Pricer(resolve_model(name), market, cars_file.headers, stem)
+        write = _writer(options.format or "csv", stream, cars_file.headers, cars_file.separator, pricer)
+        with _one_thread(), _progress(cars_file.lines - 1) as advance:
+            for records in cars_file.read_chunks(CHUNK):
+                outcomes = pricer.price(records)
+                write(records, outcomes)
+                for outcome in outcomes:
+                    counts[outcome.status] += 1
+                advance(len(records))
+        if not sum(counts.values()):
+            raise CarsUnreadable(f"{options.input} holds a header and no rows: there is nothing to price.")
+    told = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+    sys.stderr.write(f"Priced by {pricer.served.tell()}.\n")
+    sys.stderr.write(f"{sum(counts.values()):,} rows: {told}; {time.perf_counter() - started_s:.1f} s.\n")
+    return 0
+
+
+def _judge_headers(path: Path, headers: list[str], name: str, market: Market) -> None:
+    """Refuse a table without make, model or year; warn of columns that nobody knows."""
+    from pipeline.services.car_files import CarsUnreadable
+    from pipeline.services.deliveries import stem_of
+    from pipeline.stages import cars
+
+    unknown = cars.name_unknown(headers, market)
+    absent = cars.find_absent(headers, market, market.values_from_name(stem_of(path.name)))
+    if absent:
+        lacking = "; ".join(_tell_absent(column, market, unknown) for column in absent)
+        raise CarsUnreadable(f"{path} lacks {lacking}. Its header reads {', '.join(map(repr, headers))[:300]}.")
+    for header, near in unknown.items():
+        hint = f": did you mean {near!r}?" if near else "."
+        sys.stderr.write(f"Warning: column {header[:80]!r} is not known in {name}, and is not used{hint}\n")
+
+
+def _tell_absent(column: str, market: Market, unknown: dict[str, str]) -> str:
+    names = dict.fromkeys((column, *market.columns[column].headers))
+    near = [header for header, known in unknown.items() if known in names]
+    file_name = f", or in the file's name by {market.columns[column].file_name!r}" if market.columns[column].file_name else ""
+    return f"{column} (as {' or '.join(map(repr, names))}{file_name}{f'; is it {near[0]!r}?' if near else ''})"
+
+
+def _writer(form: str, stream: TextIO, headers: list[str], separator: str, pricer: Pricer) -> Callable[[Any, Any], None]:
+    """Return what writes records with their outcomes; writes the header of a CSV at once."""
+    import csv
+    import json
+
+    from pipeline.pricing import Outcome
+    from pipeline.services.exports import guard_cell
+
+    ours = [field if field not in headers else f"priced_{field}" for field in Outcome._fields]
+    width = len(headers)
+
+    def fill(record: Sequence[str]) -> list[str]:
+        return [*record[:width], *([""] * (width - len(record)))]
+
+    def write_csv(records: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> None:
+        for record, outcome in zip(records, outcomes, strict=True):
+            figures = ("" if figure is None else str(figure) for figure in outcome[:3])
+            rows.writerow([*map(guard_cell, fill(record)), *figures, *outcome[3:]])
+
+    def write_json(records: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> None:
+        facts = {"priced_by": pricer.served.facts()}
+        for record, outcome in zip(records, outcomes, strict=True):
+            line = dict(zip(headers, fill(record), strict=True)) | dict(zip(ours, outcome, strict=True)) | facts
+            stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    if form == "json":
+        return write_json
+    rows = csv.writer(stream, delimiter=separator, lineterminator="\n")
+    rows.writerow([*map(guard_cell, headers), *ours])
+    return write_csv
+
+
+def _draw(pricer: Pricer, name: str, record: list[str], outcome: Outcome) -> str:
+    """Return one car's outcome as a small table."""
+    understood = ", ".join(f"{column} {_write_value(column, value)}" for column, value in pricer.understand(record).items())
+    lines = [("car", understood), ("market", name)]
+    if outcome.estimate is not None:
+        level = getattr(pricer.served.model, "level", None)
+        meant = f" (meant to hold {level:.0%} of the prices)" if level else ""
+        lines.append(("estimate", f"{outcome.estimate:,} {outcome.currency}"))
+        lines.append(("interval", f"{outcome.low:,} – {outcome.high:,} {outcome.currency}{meant}"))
+    lines.append(("status", outcome.status))
+    if outcome.reason:
+        lines.append(("reason", outcome.reason))
+    lines.append(("model", pricer.served.tell()))
+    return "".join(f"{title:<9} {text}\n" for title, text in lines)
+
+
+def _write_value(column: str, value: Any) -> str:
+    if not isinstance(value, float):
+        return "yes" if value is True else "no" if value is False else str(value)
+    return f"{value:g}" if column == "year" else f"{value:,.10g}"
+
+
+def _one_thread() -> Any:
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="openmp")  # two on busy cores are many times slower than one
+
+
+class _progress:  # noqa: N801  # a context manager that reads as a function
+    """A bar on a terminal, nothing elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            tqdm.monitor_interval = 0
+            self._bar = tqdm(total=max(total, 1), unit=" rows", unit_scale=True, leave=False, file=sys.stderr, dynamic_ncols=True)
+
+    def __enter__(self) -> Callable[[int], Any]:
+        return self._bar.update if self._bar is not None else lambda _: None
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()

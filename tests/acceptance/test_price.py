@@ -1,0 +1,236 @@
+"""`price`, by the real command: one car, files, and whatever is wrong with either."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.sample import SamplePlan, write_deliveries
+from pipeline.services.deliveries import night_of
+from tests.acceptance.conftest import CAN_BE_BOUND, REPOSITORY, Project
+
+COMMAND = (sys.executable, "-m", "pipeline", "price")
+OURS = ["estimate", "low", "high", "currency", "status", "reason"]
+CAR = ("--make", "Dacia", "--model", "Logan", "--year", "2015", "--mileage-km", "120k", "--fuel", "petrol")
+CARS = (
+    "Marque,Modèle,Année-Modèle,Kilométrage,note\n"
+    "Dacia,Logan,2015,100 000 - 109 999,first\n"
+    "Dacia,Logan,2015,75 000 mi,=1+1\n"
+    "Dacai,Logan,2015,100 000,\n"
+    "Dacia,Logan\n"
+    "Dacia,Logan,2060,100 000,x\n"
+    "Dacia,Logan,2015,-5,x,more\n"
+)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose sample market has a model; tests that harm it take a copy."""
+    root = tmp_path_factory.mktemp("priced") / "project"
+    shutil.copytree(REPOSITORY / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "luigi.cfg", root)
+    write_deliveries(root / "data/raw/sample", SamplePlan(rows=600, nights=3))
+    project = Project(root)
+    code, printed = project.evaluate()
+    assert code == 0, printed
+    return project
+
+
+@pytest.fixture
+def harmed(trained: Project, tmp_path: Path) -> Project:
+    """A copy of that project, which may be changed."""
+    root = tmp_path / "project"
+    shutil.copytree(trained.root, root)
+    for path in [*root.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return Project(root)
+
+
+@pytest.fixture
+def cars(tmp_path: Path) -> Path:
+    path = tmp_path / "cars.csv"
+    path.write_text(CARS, encoding="utf-8")
+    return path
+
+
+def price(project: Project, *arguments: str | Path, code: int = 0, **environment: object) -> str:
+    """Run the command, which must end with that code and without a traceback; return what it printed."""
+    found, printed = project.run(*COMMAND, *arguments, **environment)
+    assert found == code, printed
+    assert "Traceback" not in printed, printed
+    return printed
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    content = path.read_bytes()
+    text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_one_car_for_a_person_and_for_a_program(trained: Project) -> None:
+    shown = price(trained, *CAR)
+    assert "mileage_km 120,000" in shown
+    assert "fuel petrol" in shown
+    assert " MAD" in shown
+    assert "by the current model, not a promoted one" in shown
+
+    told = json.loads(price(trained, *CAR, "--format", "json"))
+    assert told["status"] == "priced"
+    assert told["low"] < told["estimate"] < told["high"]
+    assert f"{told['estimate']:,} MAD" in shown
+    folder = json.loads((trained.root / "data/current/sample.json").read_text())["stages"]["train"]
+    assert told["priced_by"]["folder"] == folder
+    assert told["priced_by"]["fingerprint"].startswith(Path(folder).name)
+    assert told["priced_by"]["as_of"] == max(night_of(path.name) for path in trained.root.glob("data/raw/sample/*"))
+
+    theirs = ("Marque=Dacia", "Modèle=Logan", "Année-Modèle=2015", "--Kilométrage", "120 000 km", "Type de carburant=Essence")
+    assert json.loads(price(trained, *theirs, "--format", "json"))["estimate"] == told["estimate"]
+    assert f",{told['estimate']}," in price(trained, *CAR, "--format", "csv")
+
+
+def test_a_file_comes_out_row_by_row_with_its_own_cells(trained: Project, cars: Path, tmp_path: Path) -> None:
+    output = tmp_path / "priced.csv"
+    printed = price(trained, "--input", cars, "--output", output)
+    rows = read(output)
+    assert list(rows[0]) == ["Marque", "Modèle", "Année-Modèle", "Kilométrage", "note", *OURS]
+    assert [row["status"] for row in rows] == ["priced", "priced", "refused", "unreadable", "refused", "unreadable"]
+    assert [row["note"] for row in rows] == ["first", "'=1+1", "", "", "x", "x"]
+    assert all(bool(row["estimate"]) == (row["status"] == "priced") for row in rows)
+    reasons = [row["reason"] for row in rows]
+    assert reasons[2] == "make 'Dacai' is unknown to the model (nearest: 'Dacia')"
+    assert reasons[3] == "row has 2 cells and the header 5"
+    assert reasons[4] == "year above 2027: '2060'"
+    assert reasons[5] == "row has 6 cells and the header 5; beyond the last column: 'more'"
+    assert "6 rows: 2 priced, 0 extrapolated, 2 refused, 2 unreadable" in printed
+    assert "column 'note' is not known in sample" in printed
+    assert "not a promoted one" in printed
+
+
+def test_gzip_json_and_the_screen_hold_the_same(trained: Project, cars: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "cars.csv.gz"
+    packed.write_bytes(gzip.compress(CARS.encode()))
+    price(trained, "--input", cars, "--output", tmp_path / "priced.csv")
+    price(trained, "--input", packed, "--output", tmp_path / "priced.csv.gz")
+    assert read(tmp_path / "priced.csv") == read(tmp_path / "priced.csv.gz")
+    assert (tmp_path / "priced.csv").read_text() in price(trained, "--input", cars)
+    price(trained, "--input", cars, "--format", "json", "--output", tmp_path / "priced.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "priced.jsonl").read_text().splitlines()]
+    assert [line["estimate"] for line in lines] == [
+        int(row["estimate"]) if row["estimate"] else None for row in read(tmp_path / "priced.csv")
+    ]
+    assert lines[1]["note"] == "=1+1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--market", "smaple", *CAR), "did you mean 'sample'?"),
+        (("--market", "uk", *CAR), "There is no model of uk yet. Run `luigi --module pipeline Evaluate --market uk` first."),
+        ((), "Name a car"),
+        (("--make", "Dacia"), "give --model, --year too"),
+        ((*CAR, "--fule", "petrol"), "Did you mean 'fuel'?"),
+        ((*CAR, "--fuel", "diesel"), "--fuel is given twice"),
+        ((*CAR, "--doors"), "--doors needs a value"),
+        ((*CAR, "doors"), "'doors' is neither an option nor COLUMN=VALUE"),
+        ((*CAR, "--output", "x.csv"), "--output is for a file of cars"),
+        ((*CAR, "--input", "x.csv"), "Either one car or a file"),
+        (("--input", "none.csv"), "There is no file none.csv"),
+        (("--input", "data"), "data is no regular file"),
+        (("--input", "luigi.cfg", "--output", "luigi.cfg"), "is the input itself"),
+    ],
+)
+def test_a_slip_is_one_message_and_exit_2(trained: Project, arguments: tuple[str, ...], message: str) -> None:
+    assert message in price(trained, *arguments, code=2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (CARS.splitlines()[0].encode(), "holds a header and no rows"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "NUL bytes"),
+        (CARS.encode("utf-16"), "or UTF-16"),
+        (CARS.replace("Marque", "Marqe", 1).encode(), "is it 'Marqe'?"),
+        (gzip.compress(CARS.encode())[:-9], "the gzip is damaged or cut short"),
+        ((CARS + '"open').encode(), "never closed"),
+    ],
+)
+def test_a_file_that_is_no_table_of_cars_is_refused_and_nothing_is_written(trained, tmp_path, content, message) -> None:
+    path, output = tmp_path / "bad.csv", tmp_path / "priced.csv"
+    path.write_bytes(content)
+    assert message in price(trained, "--input", path, "--output", output, code=2)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_unknown_value_is_an_answer(trained: Project) -> None:
+    told = json.loads(price(trained, *CAR[:6], "--mileage-km", "very many", "--format", "json"))
+    assert (told["status"], told["estimate"], told["reason"]) == ("refused", None, "mileage_km unreadable: 'very many'")
+    told = json.loads(price(trained, *CAR[:6], "--mileage-km", "-5", "--format", "json"))
+    assert told["reason"] == "mileage_km below 0: '-5'"
+    told = json.loads(price(trained, *CAR[:8], "--fuel", "steam", "--format", "json"))
+    assert (told["status"], told["reason"]) == ("priced", "fuel 'steam' is not known: left out")
+
+
+def test_a_model_that_was_tampered_with_is_not_loaded(harmed: Project) -> None:
+    (model,) = harmed.root.glob("models/*/model.skops")
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 1
+    model.write_bytes(content)
+    assert "was altered after it was committed" in price(harmed, *CAR, code=30)
+    shutil.rmtree(model.parent)
+    assert "is gone or holds no manifest" in price(harmed, *CAR, code=30)
+
+
+def test_a_model_of_other_library_versions_is_not_loaded(harmed: Project) -> None:
+    (path,) = harmed.root.glob("models/*/manifest.json")
+    manifest = json.loads(path.read_text())
+    manifest["recipe"]["libraries"]["scikit-learn"] = "1.0.0"
+    path.write_text(json.dumps(manifest))
+    printed = price(harmed, *CAR, code=30)
+    assert "was made by scikit-learn 1.0.0 (installed: " in printed
+    assert "`luigi --module pipeline Evaluate --market sample`" in printed
+
+
+def test_an_output_folder_that_is_not_there_is_said_before_any_work(trained: Project, cars: Path) -> None:
+    assert "Make it first" in price(trained, "--input", cars, "--output", cars.parent / "none/priced.csv", code=2)
+
+
+def test_no_room_leaves_the_old_file_as_it_was(trained: Project, tmp_path: Path) -> None:
+    path, output = tmp_path / "cars.csv", tmp_path / "priced.csv"
+    path.write_text(CARS.splitlines()[0] + "\n" + "Dacia,Logan,2015,100 000,x\n" * 900, encoding="utf-8")
+    output.write_text("old")
+    printed = price(trained, "--input", path, "--output", output, code=30, no_room=True)
+    assert "Make room there and run again" in printed.strip().splitlines()[-1]
+    assert output.read_text() == "old"
+    assert sorted(tmp_path.iterdir()) == [path, output]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_screen_is_said(trained: Project, cars: Path) -> None:
+    code, printed = trained.run("sh", "-c", f"{' '.join(COMMAND)} --input {cars} >/dev/full")
+    assert code == 30, printed
+    assert "cannot write the standard output" in printed
+
+
+def test_whoever_has_seen_enough_may_stop_reading(trained: Project, tmp_path: Path) -> None:
+    path = tmp_path / "cars.csv"
+    path.write_text(CARS.splitlines()[0] + "\n" + "Dacia,Logan,2015,100 000,x\n" * 30_000, encoding="utf-8")
+    code, printed = trained.run("sh", "-c", f"{' '.join(COMMAND)} --input {path} | head -1")
+    assert code == 0
+    assert "Traceback" not in printed
+
+
+@pytest.mark.skipif(not CAN_BE_BOUND, reason="root is bound by no permissions, and setpriv is not here to change that")
+def test_a_folder_one_may_not_write_is_named(trained: Project, cars: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o555)
+    printed = price(trained, "--input", cars, "--output", folder / "priced.csv", code=30, bound_by_permissions=True)
+    assert "Permission denied" in printed
+    assert not list(folder.iterdir())
