@@ -34,7 +34,7 @@ from pipeline.sample import SamplePlan, write_deliveries
 SOURCE = Path(__file__).with_name("faults.c")
 COMMAND = (
     *("--module", "pipeline", "Evaluate", "--local-scheduler"),
-    *("--Train-iterations", "20", "--Train-max-leaf-nodes", "15", "--Split-min-judged", "20"),
+    *("--Train-profile", "quick", "--Train-iterations-factor", "0.02", "--Split-min-judged", "20"),
 )
 SMALL = SamplePlan(rows=300, nights=2)
 LARGER = SamplePlan(rows=3000, nights=8)

@@ -107,12 +107,12 @@ def _show_contested(listings: dict[str, int]) -> list[str]:
 
 
 def _show_metrics(metrics: dict[str, Any]) -> list[str]:
-    sizes = f"{metrics['n_train']:,} / {metrics['n_calibration']:,} / {metrics['n_test']:,}"
+    sizes = f"{metrics['n_train']:,} / {metrics['n_test']:,}"
     intervals = f"{metrics['interval_coverage']:.1%} | {metrics['interval_width_share']:.0%}"
     rows = [_show_errors("**ours**", metrics, metrics["currency"], intervals)]
     rows += [_show_errors(BASELINES[name], errors, metrics["currency"], " | ") for name, errors in metrics["baselines"].items()]
     return [
-        f"Train / calibration / test {sizes}, split {metrics['split']}.",
+        f"Train / test {sizes}, split {metrics['split']}.",
         "",
         "| | MAE | median APE | within 10 % | R² | 90 % intervals hold | median width |",
         "|---|---|---|---|---|---|---|",

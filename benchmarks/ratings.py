@@ -1,11 +1,10 @@
 """How often ratings change though prices do not: `CARPRICE_DATA=FOLDER python -m benchmarks.ratings` over kijiji_ca's last nights.
 
-Prints the table of docs/decisions/0012. "Unseen" means that each listing is estimated by a model that did not learn from it.
+Prints the table of docs/decisions/0012. Each listing is estimated by members that did not learn from it, as Score does.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -23,13 +22,14 @@ from pipeline.stages import score
 from pipeline.stages.appraise import appraise
 from pipeline.stages.clean import Folded, fold_listings
 from pipeline.stages.ingest import ingest_rows, required_headers
-from pipeline.stages.split import Parts, split_listings
-from pipeline.stages.train import Hyperparameters, PriceModel, fit_model
+from pipeline.stages.split import split_listings
+from pipeline.stages.train import Hyperparameters, fit_model
 
 MARKET = "kijiji_ca"
 NIGHTS = 22
 MARGINS = (None, 0.1, 0.2, 0.25, 0.3, 0.5)  # None: each night afresh
-DEFAULTS = Hyperparameters(iterations=600, learning_rate=0.1, max_leaf_nodes=63, min_samples_leaf=10, level=0.9, seed=0)
+DEFAULTS = Hyperparameters()
+LEVEL = 0.9
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,6 @@ class Flapping:
     n_pairs: int
 
 
-class Halves:
-    """Two models that learnt from half of the groups each: a listing is estimated by the one that did not learn from it."""
-
-    def __init__(self, models: list[PriceModel]) -> None:
-        """Take the models of half 0 and of half 1."""
-        self._models = models
-
-    @staticmethod
-    def half_of(listings: pd.DataFrame) -> pd.Series:
-        """Say which half learns from each listing."""
-        return listings["group_id"].map(lambda name: hashlib.sha256(f"h{name}".encode()).digest()[0] >> 7)
-
-    def estimate(self, listings: pd.DataFrame) -> pd.DataFrame:
-        """Estimate each listing by the other half's model."""
-        zero, one = (model.estimate(listings) for model in self._models)
-        return one.where(self.half_of(listings) == 0, zero, axis=0)
-
-
 def fold_nights(accepted: Mapping[str, pd.DataFrame], count: int) -> Iterator[tuple[str, Folded]]:
     """Fold the deliveries up to each of the last nights."""
     nights = list(accepted)
@@ -82,21 +64,17 @@ def fold_nights(accepted: Mapping[str, pd.DataFrame], count: int) -> Iterator[tu
 
 
 def appraise_nights(
-    folded: list[tuple[str, Folded]],
-    kinds: Mapping[str, Kind],
-    hyperparameters: Hyperparameters,
-    every: int,
-    *,
-    unseen: bool = False,
+    folded: list[tuple[str, Folded]], kinds: Mapping[str, Kind], hyperparameters: Hyperparameters, every: int
 ) -> list[Night]:
     """Appraise each night's live listings by a model that is fitted anew every so many nights."""
     found: list[Night] = []
     for place, (night, market) in enumerate(folded):
         if place % every == 0:
-            parts = split_listings(market.listings, 0.2, 0.12, 50)
-            model = _fit_halves(parts, kinds, hyperparameters) if unseen else _fit(parts.train, parts, kinds, hyperparameters)
+            learnt = split_listings(market.listings, 0.2, 50).train
+            model = fit_model(learnt, kinds, hyperparameters, LEVEL, lambda *_: None)
         live = score.select_live(market.listings, night)
-        found.append(Night(night, live, market.prices, appraise(model, live), score.count_like_it(live, parts.train)))
+        appraisals = appraise(model, live, unseen=True)
+        found.append(Night(night, live, market.prices, appraisals, score.count_like_it(live, learnt)))
     return found
 
 
@@ -130,16 +108,15 @@ def main() -> int:
         accepted[delivery.night] = ingest_rows(table.rows, table.unreadable, market, {}).accepted
     folded = list(fold_nights(accepted, NIGHTS))
     regimes = {
-        "never": (NIGHTS, False),
-        "every 5 nights": (5, False),
-        "every night": (1, False),
-        "every night, unseen": (1, True),
+        "once": NIGHTS,
+        "every 5 nights": 5,
+        "every night": 1,
     }
     print(
         f"| fitted | {' | '.join('afresh' if margin is None else f'{margin:g}' for margin in MARGINS)} |\n|---{'|---' * len(MARGINS)}|"
     )
-    for name, (every, unseen) in regimes.items():
-        nights = appraise_nights(folded, market.feature_columns(), DEFAULTS, every, unseen=unseen)
+    for name, every in regimes.items():
+        nights = appraise_nights(folded, market.feature_columns(), DEFAULTS, every)
         found = [follow_ratings(nights, margin) for margin in MARGINS]
         cells = [f"{one.changed_share:.2%}, {one.worst_share:.1%}, {one.late_share:.0%}" for one in found]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
@@ -148,15 +125,6 @@ def main() -> int:
 
 def _score(night: Night, before: pd.DataFrame | None, margin: float) -> pd.DataFrame:
     return score.score_listings(night.live, night.prices, night.appraisals, night.n_like_it, night.night, before, margin).scores
-
-
-def _fit(train: pd.DataFrame, parts: Parts, kinds: Mapping[str, Kind], hyperparameters: Hyperparameters) -> PriceModel:
-    return fit_model(train.reset_index(drop=True), parts.calibration, kinds, hyperparameters, lambda *_: None)
-
-
-def _fit_halves(parts: Parts, kinds: Mapping[str, Kind], hyperparameters: Hyperparameters) -> Halves:
-    half = Halves.half_of(parts.train)
-    return Halves([_fit(parts.train[half == place], parts, kinds, hyperparameters) for place in (0, 1)])
 
 
 if __name__ == "__main__":

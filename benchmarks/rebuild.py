@@ -35,7 +35,7 @@ from pipeline.sample import SamplePlan, write_deliveries
 STAGES = ("Ingest", "Check", "Clean", "Split", "Train", "Evaluate")
 SECTIONS = ("noop", "cold", "night")
 NIGHTS = (20, 40, 84)
-ITERATIONS = 600
+ITERATIONS = 1.0
 SYNTHETIC = SamplePlan(rows=1000, nights=max(NIGHTS))
 SYNTHETIC_LARGE = SamplePlan(rows=20_000, nights=5)
 BARE = """
@@ -64,7 +64,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15, help="runs with nothing to do, by turns (default: 15)")
     parser.add_argument("--cold-repeats", type=int, default=5, help="runs from nothing, by turns (default: 5)")
     parser.add_argument("--peer-repeats", type=int, default=3, help="runs from nothing of each tool, by turns (default: 3)")
-    parser.add_argument("--iterations", type=int, default=ITERATIONS, help=f"boosting iterations (default: {ITERATIONS})")
+    parser.add_argument(
+        "--iterations",
+        type=float,
+        default=ITERATIONS,
+        help="what the quick profile's boosting iterations are multiplied by (default: 1)",
+    )
     options = parser.parse_args()
     sections = {*(options.sections or SECTIONS), *(["peers"] if options.peers else [])}
     if unknown := sections - {*SECTIONS, "peers"}:
@@ -108,7 +113,7 @@ def report_noop(tasks: int, repeats: int) -> str:
 
 
 def _measure_noop(root: Path, market: str, repeats: int) -> str:
-    ours = ("pipeline", "Evaluate", "--market", market, "--Train-iterations", "20")
+    ours = ("pipeline", "Evaluate", "--market", market, "--Train-profile", "quick", "--Train-iterations-factor", "0.02")
     run_luigi(root, *ours)
     tasks = _count_deliveries(root, market) + len(STAGES) - 1
     write_bare(root, tasks)
@@ -132,11 +137,13 @@ def _count_deliveries(root: Path, market: str) -> int:
     return len(json.loads((root / stages["check"] / "account.json").read_bytes())["deliveries"])
 
 
-def report_cold(repeats: int, iterations: int) -> str:
+def report_cold(repeats: int, iterations: float) -> str:
     """Measure runs from nothing beside the plain script's: seconds and memory."""
     script = [sys.executable, "script.py"]
     with deliveries("uk", SYNTHETIC_LARGE) as (market, folder):
-        ours = luigi_command("pipeline", "Evaluate", "--market", market, "--Train-iterations", str(iterations))
+        ours = luigi_command(
+            "pipeline", "Evaluate", "--market", market, "--Train-profile", "quick", "--Train-iterations-factor", str(iterations)
+        )
         pairs = []
         for _ in range(repeats):
             with _plain(market, folder, iterations) as plain, _fresh(market, folder) as root:
@@ -160,7 +167,7 @@ def _fresh(market: str, folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _plain(market: str, folder: Path, iterations: int) -> Iterator[Path]:
+def _plain(market: str, folder: Path, iterations: float) -> Iterator[Path]:
     with temporary_project() as root:
         write_plain_job(root, market, iterations)
         (root / "raw").symlink_to(folder)
@@ -173,12 +180,21 @@ def _refuse_difference(path: Path, other: Path) -> None:
         raise RuntimeError("the script's metrics are not ours: they do not do the same work")
 
 
-def report_nights(iterations: int, repeats: int = 3) -> str:
+def report_nights(iterations: float, repeats: int = 3) -> str:
     """Measure one more night, on few nights and on many."""
     lines = []
     with deliveries("kijiji_ca", SYNTHETIC) as (market, folder), temporary_project() as root:
         files = sorted(folder.glob("*.csv"))
-        ours = ("pipeline", "Evaluate", "--market", market, "--Train-iterations", str(iterations))
+        ours = (
+            "pipeline",
+            "Evaluate",
+            "--market",
+            market,
+            "--Train-profile",
+            "quick",
+            "--Train-iterations-factor",
+            str(iterations),
+        )
         for nights in NIGHTS:
             _deliver(files[: nights - repeats], root / "data/raw" / market)
             run_luigi(root, *ours)

@@ -276,16 +276,11 @@ class Train(DatedStage):
 
     def build(self, folder: Path) -> None:
         """Write the fitted model."""
-        from threadpoolctl import threadpool_limits
-
         from pipeline.services import frames, models
         from pipeline.stages import train
 
         listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
-        with threadpool_limits(1):  # two threads on busy cores are many times slower than one, and add up in another order
-            model = train.fit_model(
-                listings, self.settings()["features"], self.hyperparameters(), self.level, self.tell, self.jobs
-            )
+        model = train.fit_model(listings, self.settings()["features"], self.hyperparameters(), self.level, self.tell, self.jobs)
         models.save_model(model, folder / models.MODEL_FILE)
         models.describe_model(folder)
 
@@ -425,7 +420,7 @@ class Score(PointedStage):
         former_scores = [frames.read_frame(path, ["listing_id", "price", "rating"]) for path in self.files().values()]
         live = score.select_live(listings, settings["newest_delivery"])
         self.tell(f"appraising {len(live):,} listings", 0.1)
-        with threadpool_limits(1, user_api="openmp"):
+        with threadpool_limits(1):
             appraisals = appraise.appraise(models.load_model(self.folder_of("Train")), live, unseen=True)
         like_it = score.count_like_it(live, learnt)
         scored = score.score_listings(live, prices, appraisals, like_it, settings["night"], next(iter(former_scores), None))

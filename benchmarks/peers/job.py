@@ -76,7 +76,7 @@ def ingest_all(market: Any) -> dict[Any, Any]:
     return intakes
 
 
-def fit(learnt: Any, calibration: Any, market: Any) -> Any:
+def fit(learnt: Any, market: Any) -> Any:
     """Return the fitted model."""
     from threadpoolctl import threadpool_limits
 
@@ -84,8 +84,8 @@ def fit(learnt: Any, calibration: Any, market: Any) -> Any:
 
     settings = read_settings()
     hyperparameters = train.Hyperparameters(**{name: settings[name] for name in HYPERPARAMETERS})
-    with threadpool_limits(1, user_api="openmp"):
-        return train.fit_model(learnt, calibration, market.feature_columns(), hyperparameters, lambda *_: None)
+    with threadpool_limits(1):
+        return train.fit_model(learnt, market.feature_columns(), hyperparameters, settings["level"], lambda *_: None)
 
 
 def facts_of(market: Any, account: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,22 +173,20 @@ def _split(folder: Path) -> None:
 def _train(folder: Path) -> None:
     from pipeline.services import frames, models
 
-    learnt, calibration = (frames.read_frame(OUT / f"split/{name}.parquet") for name in ("train", "calibration"))
-    models.save_model(fit(learnt, calibration, read_market()), folder / "model.skops")
+    models.save_model(fit(frames.read_frame(OUT / "split/train.parquet"), read_market()), folder / "model.skops")
 
 
 def _evaluate(folder: Path) -> None:
-    import pandas as pd
     import skops.io
 
     from pipeline.services import documents, frames
     from pipeline.stages import evaluate
 
-    train, calibration, test = (frames.read_frame(OUT / f"split/{name}.parquet") for name in PARTS)
+    train, test = (frames.read_frame(OUT / f"split/{name}.parquet") for name in PARTS)
     content = (OUT / "train/model.skops").read_bytes()
     model = skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))  # a moment ago we wrote it
     facts = facts_of(read_market(), documents.read_document(OUT / "split/account.json"))
-    judgement = evaluate.judge_model(model, pd.concat([train, calibration], ignore_index=True), test, facts)
+    judgement = evaluate.judge_model(model, train, test, facts)
     documents.write_document(judgement.metrics, folder / "metrics.json")
     for name in ("segments", "estimates", "importance"):
         frames.write_frame(getattr(judgement, name), folder / f"{name}.parquet")
@@ -202,9 +200,9 @@ def _report(folder: Path) -> None:
     documents.write_document(track(metrics, estimates, importance, datetime.now(UTC)), folder / "receipt.json")
 
 
-PARTS = ("train", "calibration", "test")
-SPLIT = ("test_share", "calibration_share", "min_judged")
-HYPERPARAMETERS = ("iterations", "learning_rate", "max_leaf_nodes", "min_samples_leaf", "level", "seed")
+PARTS = ("train", "test")
+SPLIT = ("test_share", "min_judged")
+HYPERPARAMETERS = ("profile", "iterations_factor", "seed")
 STAGES = {
     "ingest": Stage(
         _ingest,
@@ -218,11 +216,17 @@ STAGES = {
         _clean, ("ingest", "check"), ("stages/clean.py",), ("market",), ("listings.parquet", "prices.parquet", "account.json")
     ),
     "split": Stage(_split, ("clean",), ("stages/split.py",), SPLIT, (*(f"{name}.parquet" for name in PARTS), "account.json")),
-    "train": Stage(_train, ("split",), ("stages/train.py", "stages/features.py"), HYPERPARAMETERS, ("model.skops",)),
+    "train": Stage(
+        _train,
+        ("split",),
+        ("stages/train.py", "valuation/recipe.py", "valuation/members.py"),
+        (*HYPERPARAMETERS, "level"),
+        ("model.skops",),
+    ),
     "evaluate": Stage(
         _evaluate,
         ("split", "train"),
-        ("stages/evaluate.py", "stages/metrics.py", "stages/features.py"),
+        ("stages/evaluate.py", "stages/metrics.py", "valuation/features.py"),
         ("market",),
         ("metrics.json", "segments.parquet", "estimates.parquet", "importance.parquet"),
     ),

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import job
-import pandas as pd
 
 from pipeline.services import documents, frames, models
 from pipeline.stages import check, clean, evaluate, split
@@ -45,12 +44,11 @@ def main() -> None:
 
     job.tell("train")
     started_at = datetime.now(UTC)
-    model = job.fit(parts.train, parts.calibration, market)
+    model = job.fit(parts.train, market)
     models.save_model(model, _folder("train") / "model.skops")
 
     job.tell("evaluate")
-    learnt = pd.concat([parts.train, parts.calibration], ignore_index=True)
-    judgement = evaluate.judge_model(model, learnt, parts.test, job.facts_of(market, parts.account))
+    judgement = evaluate.judge_model(model, parts.train, parts.test, job.facts_of(market, parts.account))
     folder = _folder("evaluate")
     documents.write_document(judgement.metrics, folder / "metrics.json")
     for name in ("segments", "estimates", "importance"):

@@ -261,7 +261,7 @@ def _write_value(column: str, value: Any) -> str:
 def _one_thread() -> Any:
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(1, user_api="openmp")  # two on busy cores are many times slower than one
+    return threadpool_limits(1)  # two on busy cores are many times slower than one
 
 
 class _progress:  # noqa: N801  # a context manager that reads as a function

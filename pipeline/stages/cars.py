@@ -13,11 +13,12 @@ import pandas as pd
 from pipeline import listing
 from pipeline.market import Column, Market, fold_header
 from pipeline.stages import cells, measures
-from pipeline.stages.appraise import NEEDED
 from pipeline.stages.verdicts import Verdicts, apply_rule, find_empty, judge_column
 
 _MISSING = ("", "N/A", "n/a", "NA", "NaN", "nan", "None", "null", "<NA>")
 _SHOWN = 80  # characters of a value in a reason
+
+NEEDED = ("make", "model", "year")  # without them nothing is priced
 
 
 @dataclass(frozen=True)

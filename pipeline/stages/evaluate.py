@@ -52,7 +52,7 @@ def judge_model(model: PriceModel, learnt: pd.DataFrame, test: pd.DataFrame, fac
     return Judgement(metrics, segments, judged, measure_importance(model, test))
 
 
-def _by_status(segments: pd.DataFrame) -> dict[str, dict[str, float]]:
+def _by_status(segments: pd.DataFrame) -> dict[str, Any]:
     """Return how the model does on cars that it prices, marks as extrapolated and refuses."""
     measures = ["n", "mae", "median_ape", "interval_coverage"]
     found = segments[segments["segment_kind"] == "status"].set_index("segment")[measures]

@@ -33,10 +33,7 @@ def split_listings(listings: pd.DataFrame, test_share: float, min_judged: int) -
     """
     groups = _date_groups(listings)
     cutoff = _find_cutoff(groups, test_share, min_judged)
-    if cutoff is None:
-        is_test = groups["group_id"].map(_digest_to_unit) < test_share
-    else:
-        is_test = groups["first_seen_on"] > cutoff
+    is_test = groups["group_id"].map(_digest_to_unit) < test_share if cutoff is None else groups["first_seen_on"] > cutoff
     part = pd.Series("train", index=groups.index).mask(is_test, "test")
     part_of = listings["group_id"].map(pd.Series(part.to_numpy(), index=groups["group_id"]))
     parts = {name: listings[part_of == name].reset_index(drop=True) for name in ("train", "test")}

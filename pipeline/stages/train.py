@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from pipeline.listing import Kind
 from pipeline.valuation.contributions import Typical, learn_typical
@@ -73,6 +74,18 @@ def fit_model(
     `kinds` maps the market's feature columns to their kinds; constant ones are refused. `level` is the share of prices that
     an interval is meant to hold. `tell` hears of the progress as a message and a share (0–1). `jobs` folds are fitted at a time.
     """
+    with threadpool_limits(1):  # sums over several threads come out differently
+        return _fit(listings, kinds, hyperparameters, level, tell, jobs)
+
+
+def _fit(
+    listings: pd.DataFrame,
+    kinds: Mapping[str, Kind],
+    hyperparameters: Hyperparameters,
+    level: float,
+    tell: Callable[[str, float], None],
+    jobs: int,
+) -> PriceModel:
     choice = choose_features(listings, kinds)
     tell(f"fitting {len(choice.columns)} features on {len(listings):,} listings", 0.02)
     used = {name: kinds[name] for name in choice.columns}

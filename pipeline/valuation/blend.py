@@ -28,7 +28,7 @@ def learn_weights(predictions: np.ndarray, logs: np.ndarray, towards_equal: floa
                 if loss < best - 1e-7:
                     best, weights, improved = loss, trial, True
         step = step if improved else step / 2
-    return (1 - towards_equal) * weights + towards_equal / count
+    return np.asarray((1 - towards_equal) * weights + towards_equal / count)
 
 
 def _loss(predicted: np.ndarray, logs: np.ndarray) -> float:

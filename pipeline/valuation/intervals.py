@@ -43,7 +43,7 @@ class Intervals:
         """Return the half-width of each interval in log price."""
         sizes = _predict_sizes(self.sizes, _features(view, self.means.look_up(view.encoded)))
         widths = sizes * np.fmax(_group_multiples(self, view), self.multiple)
-        return np.where(is_extrapolated, widths * self.stretch, widths)
+        return np.asarray(np.where(is_extrapolated, widths * self.stretch, widths))
 
 
 @dataclass(frozen=True)
@@ -136,4 +136,4 @@ def _group_multiples(intervals: Intervals, view: View) -> np.ndarray:
     makes = view.encoded.code("make")
     by_make = np.append(intervals.make_multiples, np.nan)[np.where(makes < 0, len(intervals.make_multiples), makes)]
     by_band = intervals.band_multiples[np.searchsorted(intervals.band_edges, view.logs)]
-    return np.fmax(by_make, by_band)
+    return np.asarray(np.fmax(by_make, by_band))

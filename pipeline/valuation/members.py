@@ -25,7 +25,7 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class MemberPlan:
-    """What a member is: its view of the features ("native" or "enriched"), its kind and its shape."""
+    """What a member is: its view of the features ("plain", "native" or "enriched"), its kind and its shape."""
 
     name: str
     view: str
@@ -40,7 +40,7 @@ class MemberPlan:
 
 @dataclass(frozen=True)
 class Member:
-    """A fitted member: one estimator a fold; its prediction is their mean."""
+    """A fitted member: one estimator a fold, or one that was fitted again on everything; its prediction is their mean."""
 
     name: str
     view: str
@@ -48,7 +48,7 @@ class Member:
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return log prices."""
-        return np.mean([estimator.predict(features) for estimator in self.estimators], axis=0)
+        return np.asarray(np.mean([estimator.predict(features) for estimator in self.estimators], axis=0))
 
 
 def shape(plan: MemberPlan, hyperparameters: Hyperparameters) -> MemberPlan:
@@ -64,11 +64,20 @@ def shape(plan: MemberPlan, hyperparameters: Hyperparameters) -> MemberPlan:
 
 
 def fit_member(
-    plan: MemberPlan, features: np.ndarray, categorical: int, logs: np.ndarray, folds: np.ndarray, seed: int, jobs: int
+    plan: MemberPlan,
+    features: np.ndarray,
+    categorical: int,
+    logs: np.ndarray,
+    folds: np.ndarray,
+    seed: int,
+    jobs: int,
+    *,
+    is_refitted: bool = False,
 ) -> tuple[Member, np.ndarray]:
     """Fit one estimator a fold, on the other folds, and return, too, its predictions of that fold.
 
-    The first `categorical` columns of `features` are categories. `jobs` folds are fitted at a time, in processes of their own;
+    The first `categorical` columns of `features` are categories. Where `is_refitted`, the member is a single estimator fitted on
+    all listings instead. `jobs` folds are fitted at a time, in processes of their own;
     the result is the same.
     """
     out_of_fold = np.full(len(logs), np.nan)
@@ -80,7 +89,10 @@ def fit_member(
         )
     for fold, (_, predictions) in zip(numbers, fitted, strict=True):
         out_of_fold[folds == fold] = predictions
-    return Member(plan.name, plan.view, [estimator for estimator, _ in fitted]), out_of_fold
+    estimators = [estimator for estimator, _ in fitted]
+    if is_refitted:
+        estimators = [build_estimator(plan, categorical, seed).fit(features, logs)]
+    return Member(plan.name, plan.view, estimators), out_of_fold
 
 
 def build_estimator(plan: MemberPlan, categorical: int, seed: int) -> CompactBoosting:
@@ -105,5 +117,4 @@ def _fit_fold(
     held_out = folds == fold
     with threadpool_limits(1):
         estimator.fit(features[~held_out], logs[~held_out])
-        estimator._bin_mapper.n_threads = 1  # noqa: SLF001  # all that differs with the machine's cores
         return estimator, estimator.predict(features[held_out])

@@ -19,6 +19,9 @@ MIN_KNOWN_SHARE = 0.5
 SINGLE_BLOCK_ROWS = 7_500
 BLOCK_ROWS = 2_500
 ROBUST_ROUNDS = 2
+MIN_MAKE_ROWS = 200
+BIG_CAR_SHARE = 0.7
+NOISE_STEPS = 6
 MIN_GAIN = 0.0015
 FLOAT = np.float32
 
@@ -133,7 +136,7 @@ def scale(encoded: Encoded, scaling: Scaling) -> Inputs:
         columns.get("log_mileage", nothing),
         columns.get("mileage_km", nothing),
         np.column_stack([*rest, *missing]) if rest or missing else np.zeros((len(encoded), 0), FLOAT),
-        np.column_stack(codes).astype(np.int16) if codes else np.zeros((len(encoded), 0), np.int16),
+        np.column_stack(codes).astype(np.int32) if codes else np.zeros((len(encoded), 0), np.int32),
         np.column_stack([encoded.code(name) for name in IDENTITIES]),
     )
 
@@ -172,13 +175,13 @@ def fit_process(
     scaling = learn_scaling(encoded)
     inputs = scale(encoded, scaling)
     level = float(np.median(logs))
-    block_rows, routes, cuts = cut_blocks(inputs)
+    plan = cut_blocks(inputs)
     blocks, out_of_fold = [], np.zeros(len(logs))
-    for rows in block_rows:
+    for rows in plan.rows:
         weights, held_out = _fit_block(inputs.take(rows), logs[rows] - level, folds[rows], settings)
         blocks.append(Block(inputs.take(rows), weights))
         out_of_fold[rows] = held_out + level
-    return Process(scaling, dict(settings), level, blocks, routes, cuts), out_of_fold
+    return Process(scaling, dict(settings), level, blocks, plan.routes, plan.cuts), out_of_fold
 
 
 def learn_settings(
@@ -213,50 +216,43 @@ def learn_settings(
     return best
 
 
-def cut_blocks(inputs: Inputs) -> tuple[list[np.ndarray], dict[str, list[int]], dict[str, list[float]]]:
+@dataclass
+class Plan:
+    """Blocks being cut: the rows of each, and the routes and cuts of `Process`."""
+
+    rows: list[np.ndarray]
+    routes: dict[str, list[int]]
+    cuts: dict[str, list[float]]
+
+    def add(self, keys: list[str], rows: np.ndarray) -> None:
+        """Add a block to which these keys lead, whatever the year."""
+        for key in keys:
+            self.routes[key], self.cuts[key] = [len(self.rows)], []
+        self.rows.append(rows)
+
+
+def cut_blocks(inputs: Inputs) -> Plan:
     """Cut listings into blocks: everything where few, else by make; big cars by stretches of years, others together.
 
-    Returns the rows of each block, the routes and the cuts of `Process`.
+    Makes with few listings share blocks.
     """
+    plan = Plan([], {}, {})
     if len(inputs) <= SINGLE_BLOCK_ROWS:
-        return [np.arange(len(inputs))], {"all": [0]}, {"all": []}
-    car, family, make = inputs.identities.T
-    blocks: list[np.ndarray] = [np.linspace(0, len(inputs) - 1, BLOCK_ROWS).astype(int)]
-    routes: dict[str, list[int]] = {"all": [0]}
-    cuts: dict[str, list[float]] = {"all": []}
-    blocks.clear()
-    for maker in np.unique(make):
-        rows = np.flatnonzero(make == maker)
-        cars, sizes = np.unique(car[rows], return_counts=True)
-        big = cars[(sizes > BLOCK_ROWS * 0.7) & (cars >= 0)]
+        plan.add(["all"], np.arange(len(inputs)))
+        return plan
+    car, _, make = inputs.identities.T
+    makes, sizes = np.unique(make, return_counts=True)
+    few = makes[sizes < MIN_MAKE_ROWS]
+    for maker in [np.array([one]) for one in makes[sizes >= MIN_MAKE_ROWS]] + ([few] if len(few) else []):
+        rows = np.flatnonzero(np.isin(make, maker))
+        cars, counts = np.unique(car[rows], return_counts=True)
+        big = cars[counts > BIG_CAR_SHARE * BLOCK_ROWS]
         for one in big:
-            key = f"car {one}"
             own = rows[car[rows] == one]
-            parts = int(np.ceil(len(own) / BLOCK_ROWS))
-            cuts[key] = [float(c) for c in np.unique(np.quantile(inputs.year[own], np.arange(1, parts) / parts) + 1e-4)]
-            stretch = np.searchsorted(cuts[key], inputs.year[own])
-            routes[key] = []
-            for number in range(len(cuts[key]) + 1):
-                routes[key].append(len(blocks) if (stretch == number).any() else max(len(blocks) - 1, 0))
-                if (stretch == number).any():
-                    blocks.append(own[stretch == number])
-        small = rows[~np.isin(car[rows], big)]
-        if not len(small):
-            routes[f"make {maker}"], cuts[f"make {maker}"] = [len(blocks) - 1], []
-            continue
-        small = small[np.lexsort((car[small], family[small]))]
-        starts = np.flatnonzero(np.r_[True, np.diff(car[small]) != 0])
-        bins = _pack(np.diff(np.r_[starts, len(small)]), BLOCK_ROWS)
-        for number in np.unique(bins):
-            members = np.isin(np.searchsorted(starts, np.arange(len(small)), side="right") - 1,
-                              np.flatnonzero(bins == number))  # fmt: skip
-            for one in np.unique(car[small[members]]):
-                if one >= 0:
-                    routes[f"car {one}"], cuts[f"car {one}"] = [len(blocks)], []
-            blocks.append(small[members])
-        routes[f"make {maker}"], cuts[f"make {maker}"] = [len(blocks) - 1], []
-    routes["all"] = [int(np.argmax([len(block) for block in blocks]))]
-    return blocks, routes, cuts
+            _cut_by_year(plan, _car_key(one, maker[0]), own, inputs.year)
+        _cut_by_car(plan, maker, rows[~np.isin(car[rows], big)], inputs)
+    plan.routes["all"], plan.cuts["all"] = [int(np.argmax([len(rows) for rows in plan.rows]))], []
+    return plan
 
 
 def route(inputs: Inputs, routes: Mapping[str, list[int]], cuts: Mapping[str, list[float]]) -> np.ndarray:
@@ -265,9 +261,48 @@ def route(inputs: Inputs, routes: Mapping[str, list[int]], cuts: Mapping[str, li
         return np.zeros(len(inputs), dtype=int)
     found = np.zeros(len(inputs), dtype=int)
     for row, (car, _, make) in enumerate(inputs.identities):
-        key = next(key for key in (f"car {car}", f"make {make}", "all") if key in routes)
+        key = next(key for key in (_car_key(car, make), f"make {make}", "all") if key in routes)
         found[row] = routes[key][int(np.searchsorted(cuts[key], inputs.year[row]))]
     return found
+
+
+def _car_key(car: int, make: int) -> str:
+    return f"car {car}" if car >= 0 else f"no car of make {make}"
+
+
+def _cut_by_year(plan: Plan, key: str, rows: np.ndarray, year: np.ndarray) -> None:
+    """Add blocks of one car by stretches of years; a stretch that is still too long is dealt out evenly.
+
+    New listings of such a stretch are looked for in its first part alone.
+    """
+    parts = int(np.ceil(len(rows) / BLOCK_ROWS))
+    cuts = np.unique(np.quantile(year[rows], np.arange(1, parts) / parts) + 1e-4)
+    stretches = np.searchsorted(cuts, year[rows])
+    plan.cuts[key], plan.routes[key] = [float(cut) for cut in cuts], []
+    for stretch in range(len(cuts) + 1):
+        own = rows[stretches == stretch]
+        if len(own):
+            plan.routes[key].append(len(plan.rows))
+            deals = int(np.ceil(len(own) / (1.5 * BLOCK_ROWS)))
+            plan.rows += [own[deal::deals] for deal in range(deals)]
+        else:
+            plan.routes[key].append(max(len(plan.rows) - 1, 0))
+
+
+def _cut_by_car(plan: Plan, makers: np.ndarray, rows: np.ndarray, inputs: Inputs) -> None:
+    """Add blocks of whole cars of one make (or of several small ones), families side by side."""
+    car, family, make = inputs.identities[rows].T
+    order = np.lexsort((car, family, make))
+    rows, car, make = rows[order], car[order], make[order]
+    if len(rows):
+        starts = np.flatnonzero(np.r_[True, (np.diff(car) != 0) | (np.diff(make) != 0)])
+        bins = np.repeat(_pack(np.diff(np.r_[starts, len(rows)]), BLOCK_ROWS), np.diff(np.r_[starts, len(rows)]))
+        for number in np.unique(bins):
+            here = bins == number
+            keys = {_car_key(one, maker) for one, maker in zip(car[here], make[here], strict=True)}
+            plan.add(sorted(keys), rows[here])
+    for maker in makers:
+        plan.routes[f"make {maker}"], plan.cuts[f"make {maker}"] = [len(plan.rows) - 1], []
 
 
 def _fit_block(
@@ -322,20 +357,23 @@ def _clip_outliers(
 
 
 def _invert(inputs: Inputs, settings: Mapping[str, float]) -> np.ndarray:
-    matrix = covariance(inputs, inputs, settings)
-    matrix[np.diag_indices_from(matrix)] += settings["noise"] * _aging(inputs, settings) ** 2
-    factor = linalg.cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
-    inverse, failed = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
-    if failed:
-        raise np.linalg.LinAlgError("the covariance cannot be inverted: raise `noise`")
-    inverse = np.tril(inverse)
-    inverse += np.tril(inverse, -1).T
-    return inverse
+    """Return the inverse of the covariance with noise; single precision may ask for more noise than was set."""
+    prior = covariance(inputs, inputs, settings)
+    noise = settings["noise"] * _aging(inputs, settings) ** 2
+    for step in range(NOISE_STEPS):
+        matrix = prior.copy()
+        matrix[np.diag_indices_from(matrix)] += noise * 4**step
+        factor, failed = linalg.lapack.spotrf(matrix, lower=1, overwrite_a=1)
+        if not failed:
+            inverse, _ = linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
+            lower = np.tril(inverse)
+            return np.asarray(lower + np.tril(lower, -1).T)
+    raise np.linalg.LinAlgError(f"the covariance of {len(inputs)} listings cannot be inverted")
 
 
 def _aging(inputs: Inputs, settings: Mapping[str, float]) -> np.ndarray:
     """Return how much more widely the prices of older cars scatter, as a factor."""
-    return np.power(settings["aging"], -np.clip(inputs.year, -3, 3)).astype(FLOAT)
+    return np.asarray(np.power(settings["aging"], -np.clip(inputs.year, -3, 3)), dtype=FLOAT)
 
 
 def _fold_members(folds: np.ndarray) -> list[np.ndarray]:
@@ -370,15 +408,15 @@ def _wide(decay: np.ndarray, years: np.ndarray, mileages: np.ndarray, value: Map
     """Return a Matérn 3/2 covariance of year and mileage, falling slowly with all other differences."""
     root = FLOAT(np.sqrt(3))
     far = np.hypot(years * (root / value["wide_year"]), mileages * (root / value["wide_mileage"]))
-    return np.exp(-decay * value["smooth_share"] - far) * (1 + far)
+    return np.asarray(np.exp(-decay * value["smooth_share"] - far) * (1 + far))
 
 
 def _gaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.abs(left[:, None] - right[None, :])
+    return np.asarray(np.abs(left[:, None] - right[None, :]))
 
 
 def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return (left[:, None] == right[None, :]) & (left[:, None] >= 0)
+    return np.asarray((left[:, None] == right[None, :]) & (left[:, None] >= 0))
 
 
 def _pack(sizes: np.ndarray, limit: int) -> np.ndarray:

@@ -17,7 +17,7 @@ import pytest
 from pipeline.sample import SamplePlan, write_deliveries
 
 REPOSITORY = Path(__file__).parents[2]
-SMALL = ("--Train-iterations", "20", "--Train-max-leaf-nodes", "15")
+SMALL = ("--Train-profile", "quick", "--Train-iterations-factor", "0.02")
 BIN = Path(sys.executable).parent
 
 

@@ -41,13 +41,13 @@ def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) 
     assert "Evaluate sample  reused" in printed
     assert "Reuse saves 0.0 s" not in printed
 
-    more = ("--Train-iterations", "25", "--Train-max-leaf-nodes", "15")
+    more = ("--Train-profile", "quick", "--Train-iterations-factor", "0.025")
     code, printed = project.pipeline("explain", "Train", "--market", "sample", *more)
     assert code == 0
-    assert printed.splitlines()[0] == "Train sample  runs, parameter changed: iterations 20 → 25"
+    assert printed.splitlines()[0] == "Train sample  runs, parameter changed: iterations_factor 0.02 → 0.025"
     code, ran = project.luigi("Train", "--local-scheduler", *more)
     assert code == 0
-    assert "Train sample: runs, parameter changed: iterations 20 → 25" in ran
+    assert "Train sample: runs, parameter changed: iterations_factor 0.02 → 0.025" in ran
     assert "reused: 3 Ingest, Check, Clean, Split; that saves" in ran
 
 
@@ -56,7 +56,7 @@ def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) 
     [
         (("explain", "Evalute"), "Did you mean"),
         (("explain", "--market", "smaple"), "did you mean 'sample'?"),
-        (("explain", "--Train-iterations", "many"), "iterations"),
+        (("explain", "--Train-iterations-factor", "many"), "iterations-factor"),
         (("status", "--market", "smaple"), "did you mean 'sample'?"),
         (("gc", "--keep", "0"), "keep at least the last run"),
         (("gc", "--kep", "3"), "unrecognized arguments: --kep"),
@@ -96,7 +96,7 @@ def test_status_reports_before_and_after_a_run_and_what_is_wrong(project: Projec
 def test_gc_drops_what_nothing_needs_and_nothing_else(project: Project) -> None:
     assert project.evaluate()[0] == 0
     first = project.manifests().keys()
-    assert project.evaluate("--Train-iterations", "21")[0] == 0
+    assert project.evaluate("--Train-iterations-factor", "0.021")[0] == 0
     second = project.manifests().keys()
 
     assert project.pipeline("gc", "--keep", "2")[0] == 0
@@ -119,7 +119,7 @@ def test_gc_drops_what_nothing_needs_and_nothing_else(project: Project) -> None:
     assert gone <= first
     assert len(list(project.root.glob("data/mlflow/receipts/*.json"))) == 1
     assert _versions(project) == [folder for folder in project.manifests() if folder.startswith("models/")]
-    code, printed = project.evaluate("--Train-iterations", "21")
+    code, printed = project.evaluate("--Train-iterations-factor", "0.021")
     assert code == 0
     assert "built" not in printed, "what is current is all there"
 
@@ -142,7 +142,7 @@ def test_gc_keeps_the_scores_that_the_current_ones_started_from(project: Project
 
 
 def test_gc_waits_for_no_run_and_drops_nothing_while_one_is_alive(project: Project) -> None:
-    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "3000")
+    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations-factor", "3")
     deadline = time.monotonic() + 60
     while not list(project.root.glob("data/locks/run-*.lock")):
         assert time.monotonic() < deadline
@@ -173,7 +173,7 @@ def test_every_run_leaves_a_record_also_one_that_cannot_start(project: Project) 
 def test_gc_keeps_a_model_that_carries_an_alias(project: Project) -> None:
     assert project.evaluate()[0] == 0
     (first,) = _versions(project)
-    assert project.evaluate("--Train-iterations", "21")[0] == 0
+    assert project.evaluate("--Train-iterations-factor", "0.021")[0] == 0
     alias = (
         "from pathlib import Path; from pipeline.services import registry; "
         "registry.open_client(Path('data/mlflow')).set_registered_model_alias('sample', 'champion', '1')"
@@ -222,4 +222,4 @@ def test_a_terminal_shows_a_bar_with_the_time_left_and_a_file_does_not(project: 
     assert b"Train sample" in shown
     assert b"<00:" in shown
 
-    assert b"100%" not in project.evaluate("--Train-iterations", "21")[1].encode()
+    assert b"100%" not in project.evaluate("--Train-iterations-factor", "0.021")[1].encode()

@@ -100,7 +100,7 @@ def test_two_workers_under_any_start_method_give_the_same_bytes(project: Project
 
 
 def test_two_runs_at_once_build_each_result_once(project: Project) -> None:
-    runs = [project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "200") for _ in range(2)]
+    runs = [project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations-factor", "0.2") for _ in range(2)]
     printed = [run.communicate(timeout=300)[0] for run in runs]
 
     assert [run.returncode for run in runs] == [0, 0], printed
@@ -115,7 +115,7 @@ def test_a_killed_run_is_finished_by_the_next(project: Project) -> None:
     shutil.move(project.root / "data/raw", project.root / "raw")
     _empty(project.root)
     run = project.start_luigi(
-        "Evaluate", "--local-scheduler", "--Train-iterations", "20", "--Train-max-leaf-nodes", "15", "--pipeline-raw", "raw"
+        "Evaluate", "--local-scheduler", "--Train-profile", "quick", "--Train-iterations-factor", "0.02", "--pipeline-raw", "raw"
     )
     _wait_for(lambda: list(project.root.glob("models/.building-*")))
     os.killpg(run.pid, signal.SIGKILL)
@@ -129,7 +129,7 @@ def test_a_killed_run_is_finished_by_the_next(project: Project) -> None:
 
 
 def test_a_child_ends_with_its_parent(project: Project) -> None:
-    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000")
+    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations-factor", "100")
     _wait_for(lambda: list(project.root.glob("models/.building-*")))
     children = psutil.Process(run.pid).children(recursive=True)
     assert children
@@ -152,7 +152,7 @@ def test_a_folder_without_settings_is_refused(project: Project) -> None:
 
 
 def test_a_time_limit_on_train_fails_the_run(project: Project) -> None:
-    code, printed = project.luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000", "--Train-max-seconds", "6")
+    code, printed = project.luigi("Evaluate", "--local-scheduler", "--Train-iterations-factor", "100", "--Train-max-seconds", "6")
 
     assert code == 30, printed
     assert not list(project.root.glob("models/[!.]*"))
@@ -174,7 +174,9 @@ def test_without_luigid_a_run_says_so_and_names_both_ways_out(project: Project) 
         (("--market", "../sample"), "There is no market"),
         (("--as-of", "yesterday"), "is not a date like"),
         (("--Train-iterashuns", "3"), "unrecognized arguments"),
-        (("--Train-min-samples-leaf", "0"), "--Train-min-samples-leaf '0' is not a whole number of at least 1"),
+        (("--Train-min-samples-leaf-factor", "0"), "--Train-min-samples-leaf-factor '0' is not a factor between 0.001 and 1,000"),
+        (("--Train-jobs", "0"), "--Train-jobs '0' is not a whole number of at least 1"),
+        (("--Train-profile", "best"), "--Train-profile 'best' is none of full, quick"),
         (("--Train-level", "90%"), "--Train-level '90%' is not a share"),
         (("--Split-test-share", "1.2"), "is not a share above 0 and below 1"),
     ],

@@ -72,7 +72,7 @@ def test_luigid_listens_on_loopback_alone_and_keeps_its_state_private(project: P
 
 
 def test_a_second_run_waits_for_the_first_and_reuses(project: Project, luigid: Luigid) -> None:
-    arguments = ("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations", "300")
+    arguments = ("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations-factor", "0.3")
     first = project.start_luigi(*arguments)
     _wait_for_running(luigid, "Train")
     second = project.start_luigi(*arguments)
@@ -88,21 +88,21 @@ def test_a_second_run_waits_for_the_first_and_reuses(project: Project, luigid: L
 
 def test_two_runs_at_once_with_other_parameters_build_both(project: Project, luigid: Luigid) -> None:
     runs = [
-        project.start_luigi("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations", iterations)
-        for iterations in ("300", "301")
+        project.start_luigi("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations-factor", iterations)
+        for iterations in ("0.3", "0.301")
     ]
 
     printed = [run.communicate(timeout=300)[0] for run in runs]
 
     assert [run.returncode for run in runs] == [0, 0], printed
     trained = [manifest["recipe"]["parameters"] for manifest in project.manifests().values() if manifest["task"] == "Train"]
-    assert sorted(parameters["iterations"] for parameters in trained) == ["300", "301"]
+    assert sorted(parameters["iterations_factor"] for parameters in trained) == ["0.3", "0.301"]
     assert sum(manifest["task"] == "Evaluate" for manifest in project.manifests().values()) == 2
     assert project.leftovers() == []
 
 
 def test_a_second_run_takes_over_when_the_first_is_killed(project: Project, luigid: Luigid) -> None:
-    arguments = ("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations", "300")
+    arguments = ("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations-factor", "0.3")
     first = project.start_luigi(*arguments)
     _wait_for_running(luigid, "Train")
     second = project.start_luigi(*arguments)
@@ -118,7 +118,7 @@ def test_a_second_run_takes_over_when_the_first_is_killed(project: Project, luig
 
 
 def test_a_second_run_tells_its_own_reason_when_the_first_fails(project: Project, luigid: Luigid) -> None:
-    arguments = ("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations", "300")
+    arguments = ("Evaluate", "--scheduler-port", str(luigid.port), "--Train-iterations-factor", "0.3")
     code = project.root / "pipeline/stages/train.py"
     first = project.start_luigi(*arguments)
     _wait_for_running(luigid, "Train")

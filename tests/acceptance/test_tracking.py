@@ -47,7 +47,7 @@ def test_each_training_is_recorded_once_and_a_reuse_opens_nothing(project: Proje
     for heavy in (" mlflow", " pandas", " sklearn", " matplotlib"):
         assert heavy not in printed, "a run with nothing to do loads none of it"
 
-    assert project.evaluate("--Train-iterations", "21")[0] == 0
+    assert project.evaluate("--Train-iterations-factor", "0.021")[0] == 0
     assert project.evaluate()[0] == 0
     assert runs_of(project) == 2
 

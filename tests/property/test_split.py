@@ -52,9 +52,7 @@ def test_every_listing_is_in_exactly_one_part_as_it_was(listings, test_share):
     parts = split(listings, test_share)
     together = pd.concat([parts.train, parts.test]).sort_values("listing_id", ignore_index=True)
     pd.testing.assert_frame_equal(together, listings.sort_values("listing_id", ignore_index=True))
-    assert [parts.account[f"n_{name}"] for name in ("train", "test")] == [
-        len(part) for part in (parts.train, parts.test)
-    ]
+    assert [parts.account[f"n_{name}"] for name in ("train", "test")] == [len(part) for part in (parts.train, parts.test)]
 
 
 @few

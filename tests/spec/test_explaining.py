@@ -69,9 +69,9 @@ def test_the_cause_is_named(project: Project, change: Callable[[Project], None],
 
 
 def test_a_parameter_is_named_with_both_its_values(project: Project) -> None:
-    project.run(Train_iterations="9")
+    project.run(Train_iterations_factor="0.03")
     assert project.plan is not None
-    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations 8 → 9"
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.02 → 0.03"
 
 
 def test_another_version_of_a_library_is_named(project: Project, versions: dict[str, str]) -> None:
@@ -83,18 +83,18 @@ def test_another_version_of_a_library_is_named(project: Project, versions: dict[
 
 
 def test_a_parameter_that_is_put_back_needs_no_reason(project: Project) -> None:
-    project.run(Train_iterations="9")
+    project.run(Train_iterations_factor="0.03")
     project.run()
     assert project.plan is not None
     assert not project.plan.of("runs") + project.plan.of("may run")
 
 
 def test_the_next_change_is_compared_with_the_last_run_and_not_with_the_newest_result(project: Project) -> None:
-    project.run(Train_iterations="9")
+    project.run(Train_iterations_factor="0.03")
     project.run()
-    project.run(Train_iterations="10")
+    project.run(Train_iterations_factor="0.04")
     assert project.plan is not None
-    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations 8 → 10"
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.02 → 0.04"
 
 
 def test_a_task_built_by_force_gives_the_same_bytes_and_stops_the_wave(project: Project) -> None:
@@ -108,7 +108,7 @@ def test_a_task_built_by_force_gives_the_same_bytes_and_stops_the_wave(project: 
 
 
 def test_reuse_saves_what_the_results_took_to_build(project: Project) -> None:
-    project.run(Train_iterations="9")
+    project.run(Train_iterations_factor="0.03")
     assert project.plan is not None
     taken = {
         manifest["task"]: manifest["duration_s"] for manifest in map(_read, project.manifests()) if manifest["task"] != "Ingest"
@@ -118,7 +118,7 @@ def test_reuse_saves_what_the_results_took_to_build(project: Project) -> None:
 
 
 def test_the_tree_shows_each_task_once_and_reused_leaves_together(project: Project) -> None:
-    project.run(Train_iterations="9")
+    project.run(Train_iterations_factor="0.03")
     assert project.plan is not None
     tree = "\n".join(project.plan.tree())
     assert tree.splitlines()[0].startswith("Evaluate tiny  may run, upstream: Train tiny")
@@ -133,13 +133,13 @@ class TestLedger:
         return _read(project.root / f"data/runs/{project.last_run}.json")
 
     def test_it_says_when_what_ran_and_why_how_long_and_how_it_ended(self, project: Project) -> None:
-        project.run(Train_iterations="9")
+        project.run(Train_iterations_factor="0.03")
         record = self.record(project)
         assert (record["state"], record["exit"], record["root"], record["subject"]) == ("done", 0, "Evaluate", "tiny")
         assert record["started_at"] <= record["ended_at"]
         tasks = {task["name"]: task for task in record["tasks"]}
         assert tasks["Train tiny"]["outcome"] == "built"
-        assert tasks["Train tiny"]["causes"] == [{"reason": "parameter changed", "detail": "iterations 8 → 9"}]
+        assert tasks["Train tiny"]["causes"] == [{"reason": "parameter changed", "detail": "iterations_factor 0.02 → 0.03"}]
         assert tasks["Train tiny"]["seconds"] > 0
         assert tasks["Clean tiny"]["outcome"] == "reused"
         assert (project.root / tasks["Clean tiny"]["place"]).is_dir()

@@ -158,7 +158,7 @@ def pretend(_: Project) -> None:
         pytest.param(append("source/stages/train.py", "\nNEW = 1\n"), MODEL, id="code of train, which evaluate uses"),
         pytest.param(append("source/stages/evaluate.py", "\nNEW = 1\n"), ["Evaluate"], id="code of evaluate"),
         pytest.param(append("source/stages/metrics.py", "\nNEW = 1\n"), ["Evaluate"], id="helper of one stage"),
-        pytest.param(append("source/stages/features.py", "\nNEW = 1\n"), MODEL, id="helper of two stages"),
+        pytest.param(append("source/valuation/features.py", "\nNEW = 1\n"), MODEL, id="helper of two stages"),
         pytest.param(append("source/services/models.py", "\nNEW = 1\n"), MODEL, id="service of two stages"),
         pytest.param(
             append("source/services/frames.py", "\nNEW = 1\n"),
@@ -171,7 +171,7 @@ def pretend(_: Project) -> None:
         pytest.param(append("source/paths.py", "\nNEW = 1\n"), NOTHING, id="where things lie"),
         pytest.param(append("source/settings.py", "\nNEW = 1\n"), NOTHING, id="settings"),
         pytest.param(append("source/services/deliveries.py", "\nNEW = 1\n"), NOTHING, id="how deliveries are listed: their bytes count"),
-        pytest.param(code("tasks.py", "OpenMP threads of a fit", "Threads of a fit"), NOTHING, id="help text of a parameter"),
+        pytest.param(code("tasks.py", "Folds fitted at a time", "How many folds are fitted at a time"), NOTHING, id="help text of a parameter"),
         pytest.param(code("tasks.py", "Share of the cars that judge", "Share of all cars that judge"), NOTHING, id="another help text"),
         pytest.param(append("source/sample.py", "\nNEW = 1\n"), NOTHING, id="code that no stage uses"),
         pytest.param(append("source/current.py", "\nNEW = 1\n"), NOTHING, id="code that makes no bytes"),
@@ -214,13 +214,14 @@ def test_a_change_runs_exactly(project: Project, change: Change, runs: list[str]
     [
         ("Split_test_share", "0.3", SPLIT),
         ("Split_min_judged", "21", ["Split"]),  # the same parts come out
-        ("Train_iterations", "9", MODEL),
-        ("Train_learning_rate", "0.2", MODEL),
-        ("Train_max_leaf_nodes", "8", MODEL),
-        ("Train_min_samples_leaf", "19", MODEL),
+        ("Train_profile", "full", MODEL),
+        ("Train_iterations_factor", "0.03", MODEL),
+        ("Train_learning_rate_factor", "0.5", MODEL),
+        ("Train_leaf_nodes_factor", "0.5", ["Train"]),
+        ("Train_min_samples_leaf_factor", "4", MODEL),
         ("Train_level", "0.8", MODEL),
         ("Train_seed", "1", MODEL),
-        ("Train_threads", "2", NOTHING),
+        ("Train_jobs", "2", NOTHING),
         ("Train_max_seconds", "0", NOTHING),
     ],
 )
@@ -240,11 +241,11 @@ def test_a_parameter_runs_exactly_and_putting_it_back_runs_nothing(
 
 
 def test_two_parameters_results_lie_side_by_side(project: Project) -> None:
-    project.run(Train_iterations="9")
-    project.run(Train_iterations="10")
+    project.run(Train_iterations_factor="0.03")
+    project.run(Train_iterations_factor="0.04")
 
     recipes = [manifest for manifest in map(_read, project.manifests()) if manifest["task"] == "Train"]
-    assert sorted(recipe["recipe"]["parameters"]["iterations"] for recipe in recipes) == ["10", "8", "9"]
+    assert sorted(recipe["recipe"]["parameters"]["iterations_factor"] for recipe in recipes) == ["0.02", "0.03", "0.04"]
 
 
 @pytest.mark.parametrize(

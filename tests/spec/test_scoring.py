@@ -92,7 +92,7 @@ def test_a_change_runs_exactly(project: Project, change: Callable[[Project], Non
 def test_a_parameter_that_is_put_back_runs_nothing_and_is_current_again(project: Project) -> None:
     before = project.current()["stages"]
 
-    assert project.run(Train_iterations="9") == ["Evaluate", "Score", "Train"]
+    assert project.run(Train_iterations_factor="0.03") == ["Evaluate", "Score", "Train"]
     assert project.current()["stages"]["score"] != before["score"]
     assert project.run() == NOTHING
 
@@ -126,7 +126,7 @@ def test_a_second_result_of_a_night_starts_from_what_the_first_started_from(proj
     first, night = project.current()["stages"]["score"], day_after(max(nights(project)))
     project.run(as_of=night)
 
-    assert project.run(as_of=night, Train_iterations="9") == ["Evaluate", "Score", "Train"]
+    assert project.run(as_of=night, Train_iterations_factor="0.03") == ["Evaluate", "Score", "Train"]
     assert recorded_before(project) == first
     assert project.run(as_of=night) == NOTHING
     assert recorded_before(project) == first

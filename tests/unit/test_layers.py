@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "pipeline.errors": ("pipeline.incremental",),
     "pipeline.listing": (),
     "pipeline.market": ("pipeline.errors", "pipeline.listing"),
-    "pipeline.stages": ("pipeline.errors", "pipeline.listing", "pipeline.market"),
+    "pipeline.valuation": ("pipeline.listing",),
+    "pipeline.stages": ("pipeline.errors", "pipeline.listing", "pipeline.market", "pipeline.valuation"),
 }
 # What knows the graph; everything else lies below it.
 ABOVE_THE_GRAPH = ("pipeline", "pipeline.__main__", "pipeline.commands", "pipeline.tasks")
@@ -87,7 +88,7 @@ def test_only_commands_know_the_graph():
         assert not imports_of(module) & {"pipeline", "pipeline.tasks"}, f"{module} imports the graph"
 
 
-@pytest.mark.parametrize("module", modules_of("pipeline.stages"))
+@pytest.mark.parametrize("module", [*modules_of("pipeline.stages"), *modules_of("pipeline.valuation")])
 def test_a_stage_knows_no_luigi_no_mlflow_no_files_and_no_clock(module):
     assert not {name.partition(".")[0] for name in imports_of(module)} & OUTSIDE_WORLD
     called = {

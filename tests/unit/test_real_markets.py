@@ -16,9 +16,9 @@ from pipeline.market_files import load_market
 from pipeline.services.deliveries import list_deliveries
 from pipeline.services.tables import read_table
 from pipeline.stages.clean import Folded, fold_listings
-from pipeline.valuation.features import choose_features
 from pipeline.stages.ingest import Intake, ingest_rows, required_headers
 from pipeline.stages.score import MARGIN, score_listings
+from pipeline.valuation.features import choose_features
 
 VARYING_EQUIPMENT = {"has_airbags", "has_air_conditioning", "has_abs", "has_esp", "has_audio"}
 
@@ -251,7 +251,7 @@ class TestRatings:
     )
     def test_they_do_not_flap_from_night_to_night(self, kijiji_nights, every, max_changed_share, max_worst_share):
         kinds = load_market("kijiji_ca", (paths.PACKAGE / "markets",)).feature_columns()
-        quick = dataclasses.replace(ratings.DEFAULTS, iterations=100, max_leaf_nodes=31)
+        quick = dataclasses.replace(ratings.DEFAULTS, profile="quick", iterations_factor=0.2)
         nights = ratings.appraise_nights(kijiji_nights, kinds, quick, every)
         afresh, followed = (ratings.follow_ratings(nights, margin) for margin in (None, MARGIN))
         assert followed.n_pairs > 15_000
@@ -262,7 +262,7 @@ class TestRatings:
 
     def test_half_of_the_live_cars_are_rated_at_least(self, kijiji_nights):
         kinds = load_market("kijiji_ca", (paths.PACKAGE / "markets",)).feature_columns()
-        quick = dataclasses.replace(ratings.DEFAULTS, iterations=100, max_leaf_nodes=31)
+        quick = dataclasses.replace(ratings.DEFAULTS, profile="quick", iterations_factor=0.2)
         (night,) = ratings.appraise_nights(kijiji_nights[-1:], kinds, quick, 1)
         scored = score_listings(night.live, night.prices, night.appraisals, night.n_like_it, night.night, None)
         assert scored.account["live"] == 1_159

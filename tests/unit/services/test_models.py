@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,22 @@ from pipeline.incremental.manifest import FileRecord, Manifest
 from pipeline.services.models import MODEL_FILE, ModelUnreadable, canonical_zip, load_model, save_model
 from pipeline.stages.train import Hyperparameters, PriceModel, fit_model
 
-HYPERPARAMETERS = Hyperparameters(iterations=5, learning_rate=0.2, max_leaf_nodes=7, min_samples_leaf=5, level=0.9, seed=0)
+HYPERPARAMETERS = Hyperparameters(iterations_factor=0.02)
 
 
 def make_cars() -> pd.DataFrame:
     numbers = np.arange(120)
     makes = pd.Series([f"make {number % 5}" for number in numbers], dtype="str")
-    return pd.DataFrame({"make": makes, "year": 2000.0 + numbers % 17, "price": 1000.0 + 37 * (numbers % 29)})
+    models, groups = (pd.Series([f"{name} {number}" for number in numbers], dtype="str") for name in ("model", "group"))
+    years = 2000.0 + numbers % 17
+    return pd.DataFrame(
+        {"make": makes, "model": models, "year": years, "price": 1000.0 + 37 * (numbers % 29), "group_id": groups}
+    )
 
 
 def fit() -> PriceModel:
     cars = make_cars()
-    return fit_model(cars, cars, {"make": "category", "year": "number"}, HYPERPARAMETERS, lambda *_: None)
+    return fit_model(cars, {"make": "category", "model": "category", "year": "number"}, HYPERPARAMETERS, 0.9, lambda *_: None)
 
 
 def commit_content(content: bytes, folder: Path) -> Path:
@@ -79,7 +84,7 @@ def test_equal_fits_in_two_processes_with_one_thread_and_with_two_are_equal_byte
 def test_another_fit_is_other_bytes(tmp_path):
     model = fit()
     save_model(model, tmp_path / "a")
-    save_model(PriceModel(model.choice, model.fitted, model.log_half_width * 2, model.level), tmp_path / "b")
+    save_model(replace(model, level=0.8), tmp_path / "b")
     assert (tmp_path / "a").read_bytes() != (tmp_path / "b").read_bytes()
 
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from pipeline.stages.evaluate import Judgement, estimate_by_forest, estimate_by_median, judge_model
-from pipeline.valuation.features import choose_features
 from pipeline.stages.metrics import measure_errors
 from pipeline.stages.train import Hyperparameters, fit_model
+from pipeline.valuation.features import choose_features
 from tests.drawing import draw_listings
 
 LEARNT = draw_listings(
@@ -27,7 +27,6 @@ FACTS = {
     "split": "by identity",
     "trained_until": None,
     "n_train": 300,
-    "n_calibration": 100,
     "n_test": 100,
 }
 # What design.md promises to whoever reads metrics.json.
@@ -80,6 +79,7 @@ def make_cars(count: int, seed: int) -> pd.DataFrame:
             "model": pd.Series([f"model {number % 3}" for number in range(count)], dtype="str"),
             "year": years.astype("float64"),
             "price": 1000 * (makes + 1) * 1.1 ** (years - 2000),
+            "group_id": [f"group {seed} {number}" for number in range(count)],
             "last_seen_on": pd.Series([None, "2019-05-01"] * (count // 2) + [None] * (count % 2), dtype="str"),
         }
     )
@@ -102,13 +102,10 @@ def judged_cars() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def judgement(judged_cars: pd.DataFrame) -> Judgement:
-    train, calibration = make_cars(300, seed=0), make_cars(100, seed=1)
+    learnt = make_cars(300, seed=0).assign(fuel=pd.Series(["petrol"] * 300, dtype="str"))
     kinds = {"make": "category", "model": "category", "year": "number", "fuel": "category"}
-    hyperparameters = Hyperparameters(iterations=20, learning_rate=0.2, max_leaf_nodes=15, min_samples_leaf=5, level=0.9, seed=0)
-    fuel = pd.Series(["petrol"] * 300, dtype="str")
-    model = fit_model(train.assign(fuel=fuel), calibration.assign(fuel=fuel[:100]), kinds, hyperparameters, lambda *_: None)
-    learnt = pd.concat([train, calibration], ignore_index=True)
-    return judge_model(model, learnt, judged_cars, FACTS)
+    model = fit_model(learnt, kinds, Hyperparameters(profile="quick", iterations_factor=0.05), 0.9, lambda *_: None)
+    return judge_model(model, learnt, judged_cars.assign(fuel=learnt["fuel"][:100]), FACTS)
 
 
 def test_the_metrics_hold_all_that_is_contracted(judgement):
@@ -136,4 +133,17 @@ def test_the_metrics_name_the_features_used_and_refused(judgement):
 
 
 def test_the_segments_are_of_the_judged_listings(judgement):
-    assert judgement.segments.groupby("segment_kind")["n"].sum().to_dict() == {"make": 100, "price": 100, "age": 100}
+    assert set(judgement.segments.groupby("segment_kind")["n"].sum()) == {100}
+    assert set(judgement.segments["segment_kind"]) == {"make", "price", "age", "status"}
+
+
+def test_the_metrics_say_how_the_model_does_outside_its_domain(judgement):
+    by_status = judgement.metrics["by_status"]
+    assert sum(row["n"] for row in by_status.values()) == 100
+    assert by_status["priced"]["median_ape"] < 0.2
+
+
+def test_importance_is_a_mean_of_several_shuffles_with_its_spread(judgement):
+    importance = judgement.importance.set_index("feature")
+    assert importance.index[0] in ("make", "year")
+    assert (importance.loc[["make", "year"], "error_share"] > 3 * importance.loc[["make", "year"], "spread_share"]).all()

@@ -54,7 +54,7 @@ def test_the_width_of_intervals_is_the_median_share_of_the_estimate():
 
 def judged(prices: list[float], **more: object) -> pd.DataFrame:
     frame = pd.DataFrame({"make": "Audi", "age_years": 7.0, "price": prices, "estimate": 100.0, "low": 90.0, "high": 110.0})
-    return frame.assign(**more)
+    return frame.assign(**{"status": "priced", **more})
 
 
 def test_segments_are_measured_by_make_age_and_price():
@@ -86,12 +86,13 @@ def test_every_listing_is_in_one_segment_of_each_kind(prices):
         "make": len(prices),
         "age": len(prices),
         "price": len(prices),
+        "status": len(prices),
     }
 
 
 def test_equal_prices_have_no_bands():
     segments = measure_segments(judged([500.0] * 10))
-    assert set(segments["segment_kind"]) == {"make", "age"}
+    assert set(segments["segment_kind"]) == {"make", "age", "status"}
 
 
 def test_small_segments_can_be_left_out():

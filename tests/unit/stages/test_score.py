@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.listing import NOT_RATED, RATINGS
-from pipeline.stages import appraise, score
+from pipeline.stages import score
 from tests.drawing import draw_listings
 
 GREAT, GOOD, FAIR, HIGH, VERY_HIGH = RATINGS
@@ -269,11 +269,3 @@ class Honest(Model):
 
     def estimate_unseen(self, listings: pd.DataFrame) -> pd.DataFrame:
         return self.estimate(listings).assign(estimate=2.0)
-
-
-@pytest.mark.parametrize(("model", "expected"), [(Model(), 1), (Honest(), 2)])
-def test_a_model_that_can_leave_the_listings_own_price_out_does(model, expected):
-    found = appraise.appraise(model, cars_at(0, 1).set_axis([7, 3]))
-    assert found["estimate"].tolist() == [expected] * 2
-    assert found.index.tolist() == [7, 3]
-    assert found["status"].tolist() == ["priced"] * 2

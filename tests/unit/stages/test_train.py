@@ -4,35 +4,39 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.stages.train import MAX_CATEGORIES, Hyperparameters, PriceModel, conformal_quantile, fit_model
+from pipeline.stages.train import Hyperparameters, PriceModel, fit_model
 
-KINDS = {"make": "category", "year": "number", "has_abs": "boolean", "has_esp": "boolean"}
-HYPERPARAMETERS = Hyperparameters(iterations=20, learning_rate=0.2, max_leaf_nodes=15, min_samples_leaf=5, level=0.9, seed=0)
+KINDS = {"make": "category", "model": "category", "year": "number", "has_abs": "boolean", "has_esp": "boolean"}
+SMALL = Hyperparameters(iterations_factor=0.1)
+QUICK = Hyperparameters(profile="quick", iterations_factor=0.3)
 
 
-def make_cars(count: int, seed: int = 0) -> pd.DataFrame:
-    """Invent cars whose price follows make and year, times some noise."""
+def make_cars(count: int, seed: int = 0, spread: float = 0.1) -> pd.DataFrame:
+    """Invent cars whose price follows make, model and year, times some noise."""
     generator = np.random.default_rng(seed)
-    makes, years = generator.integers(0, 4, count), generator.integers(2000, 2020, count)
-    noise = generator.lognormal(0, 0.1, count)
+    makes, models = generator.integers(0, 4, count), generator.integers(0, 3, count)
+    years = generator.integers(2000, 2020, count)
+    noise = generator.lognormal(0, spread, count)
     return pd.DataFrame(
         {
             "make": pd.Series([f"make {number}" for number in makes], dtype="str"),
+            "model": pd.Series([f"model {number}" for number in models], dtype="str"),
             "year": years.astype("float64"),
             "has_abs": pd.Series(generator.random(count) < 0.5, dtype="boolean"),
             "has_esp": pd.Series([False] * count, dtype="boolean"),
-            "price": 1000 * (makes + 1) * 1.1 ** (years - 2000) * noise,
+            "price": 1000 * (makes + 1) * (1 + models) * 1.1 ** (years - 2000) * noise,
+            "group_id": pd.Series([f"group {seed} {number}" for number in range(count)], dtype="str"),
         }
     )
 
 
-def fit(cars: pd.DataFrame, calibration: pd.DataFrame, kinds: dict[str, str] | None = None) -> PriceModel:
-    return fit_model(cars, calibration, kinds or KINDS, HYPERPARAMETERS, lambda message, share: None)
+def fit(cars: pd.DataFrame, kinds: dict[str, str] | None = None, hyperparameters: Hyperparameters = SMALL) -> PriceModel:
+    return fit_model(cars, kinds or KINDS, hyperparameters, 0.9, lambda message, share: None)
 
 
-@pytest.fixture(scope="module")
-def model() -> PriceModel:
-    return fit(make_cars(600), make_cars(200, seed=1))
+@pytest.fixture(scope="module", params=[SMALL, QUICK], ids=["full", "quick"])
+def model(request: pytest.FixtureRequest) -> PriceModel:
+    return fit(make_cars(800), hyperparameters=request.param)
 
 
 def test_a_model_learns_what_prices_follow(model):
@@ -45,7 +49,8 @@ def test_intervals_hold_about_the_share_they_are_meant_to(model):
     cars = make_cars(1000, seed=3)
     estimates = model.estimate(cars)
     covered = (estimates["low"] <= cars["price"]) & (cars["price"] <= estimates["high"])
-    assert covered.mean() == pytest.approx(0.9, abs=0.04)
+    # Three trees averaged err less than each of them did out of fold: the quick profile's intervals hold more.
+    assert 0.87 <= covered.mean() <= (0.95 if model.recipe.process else 1)
 
 
 def test_an_estimate_lies_inside_its_interval_and_is_money(model):
@@ -55,47 +60,76 @@ def test_an_estimate_lies_inside_its_interval_and_is_money(model):
     assert (estimates["estimate"] < estimates["high"]).all()
 
 
-def test_estimates_are_indexed_like_the_listings(model):
+def test_estimates_are_indexed_like_the_listings_and_do_not_depend_on_the_others(model):
     cars = make_cars(5).set_axis([7, 3, 9, 1, 2])
     estimates = model.estimate(cars)
     assert estimates.index.tolist() == [7, 3, 9, 1, 2]
-    pd.testing.assert_frame_equal(model.estimate(cars.loc[[9]]), estimates.loc[[9]])
+    pd.testing.assert_frame_equal(model.estimate(cars.loc[[9]]), estimates.loc[[9]], rtol=1e-5)
 
 
 def test_a_constant_column_is_refused_by_name(model):
     assert model.choice.refused == {"has_esp": "always False"}
 
 
-def test_a_car_of_an_unseen_make_with_nothing_known_has_an_estimate(model):
-    car = pd.DataFrame({"make": ["Trabant"], "year": [np.nan], "has_abs": pd.Series([None], dtype="boolean")})
-    assert np.isfinite(model.estimate(car).to_numpy()).all()
+def test_a_car_of_an_unseen_make_is_refused_and_still_has_an_estimate(model):
+    car = pd.DataFrame({"make": ["Trabant"], "model": ["601"], "year": [2001.0], "has_abs": pd.Series([None], dtype="boolean")})
+    appraised = model.appraise(car)
+    assert appraised["status"].tolist() == ["refused"]
+    assert np.isfinite(appraised[["estimate", "low", "high"]].to_numpy()).all()
 
 
-def test_the_same_cars_give_the_same_model():
+def test_cars_outside_the_domain_have_wider_intervals():
+    cars = make_cars(900)
+    wild = make_cars(100, seed=5, spread=0.8)
+    wild["model"] = pd.Series([f"rare {number % 20}" for number in range(100)], dtype="str")
+    model = fit(pd.concat([cars, wild], ignore_index=True))
+    appraised = model.appraise(pd.concat([cars.head(50), wild], ignore_index=True))
+    widths = np.log(appraised["high"] / appraised["low"]).groupby(appraised["status"]).median()
+    assert widths["extrapolated"] > 1.5 * widths["priced"]
+
+
+def test_a_listing_that_was_learnt_from_is_estimated_by_members_that_did_not_learn_from_it():
+    cars = make_cars(400)
+    cars.loc[0, "price"] *= 50
+    model = fit(cars)
+    seen, unseen = (model.appraise(cars.head(1), unseen=flag)["estimate"].item() for flag in (False, True))
+    others = model.appraise(cars.head(1).assign(group_id="nobody"), unseen=True)["estimate"].item()
+    assert others == seen
+    assert unseen < seen
+
+
+@pytest.mark.parametrize("hyperparameters", [SMALL, QUICK], ids=["full", "quick"])
+def test_the_same_cars_give_the_same_model_however_many_folds_are_fitted_at_a_time(hyperparameters):
     cars, asked = make_cars(200), make_cars(50, seed=4)
-    first, second = (fit(cars, asked).estimate(asked) for _ in range(2))
-    pd.testing.assert_frame_equal(first, second)
+    one = fit_model(cars, KINDS, hyperparameters, 0.9, lambda *_: None, jobs=1).estimate(asked)
+    two = fit_model(cars, KINDS, hyperparameters, 0.9, lambda *_: None, jobs=2).estimate(asked)
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
-@pytest.mark.parametrize("kinds", [{"year": "number"}, {"make": "category"}])
-def test_a_model_may_see_numbers_or_categories_alone(kinds):
+@pytest.mark.parametrize("left", [["year"], ["make", "model"], ["make", "model", "year"]])
+def test_a_model_may_see_few_columns(left):
     cars = make_cars(200)
-    assert np.isfinite(fit(cars, cars, kinds).estimate(cars).to_numpy()).all()
+    kinds = {name: KINDS[name] for name in left}
+    assert np.isfinite(fit(cars, kinds).estimate(cars).to_numpy()).all()
 
 
-def test_a_column_may_hold_more_categories_than_the_model_takes():
-    cars = make_cars(4 * MAX_CATEGORIES)
-    cars["make"] = pd.Series([f"make {number}" for number in range(2 * MAX_CATEGORIES)] * 2, dtype="str")
-    assert np.isfinite(fit(cars, cars).estimate(cars).to_numpy()).all()
+def test_one_make_alone_is_enough():
+    cars = make_cars(200).assign(make=pd.Series(["make 0"] * 200, dtype="str"))
+    model = fit(cars)
+    assert model.choice.refused["make"] == "always make 0"
+    assert np.isfinite(model.estimate(cars).to_numpy()).all()
+
+
+def test_a_column_may_hold_more_categories_than_trees_take():
+    cars = make_cars(1200)
+    cars["make"] = pd.Series([f"make {number}" for number in range(600)] * 2, dtype="str")
+    assert np.isfinite(fit(cars, hyperparameters=QUICK).estimate(cars).to_numpy()).all()
 
 
 def test_a_fit_tells_of_its_progress_and_of_no_values():
-    told = []
-    fit_model(make_cars(200), make_cars(50), KINDS, HYPERPARAMETERS, lambda message, share: told.append((message, share)))
-    assert told == [("fitting 3 features on 200 listings", 0.1), ("calibrating on 50 listings", 0.9)]
-
-
-@pytest.mark.parametrize(("count", "level", "expected"), [(9, 0.9, 9), (99, 0.9, 90), (19, 0.5, 10), (4, 0.9, 4), (1, 0.5, 1)])
-def test_the_conformal_quantile_is_the_right_order_statistic(count, level, expected):
-    residuals = np.random.default_rng(0).permutation(np.arange(1.0, count + 1))
-    assert conformal_quantile(residuals, level) == expected
+    told: list[tuple[str, float]] = []
+    fit_model(make_cars(200), KINDS, SMALL, 0.9, lambda message, share: told.append((message, share)))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert told[0][0] == "fitting 4 features on 200 listings"
+    assert not any("make 1" in message for message, _ in told)

@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.valuation.contributions import MAX_EXACT_FEATURES, Contribution, Typical, explain_price, explain_prices, learn_typical
+from pipeline.valuation.contributions import (
+    MAX_EXACT_FEATURES,
+    Contribution,
+    Typical,
+    explain_price,
+    explain_prices,
+    learn_typical,
+)
 from pipeline.valuation.features import FeatureChoice
 
 MANY = tuple(f"extra_{number}" for number in range(MAX_EXACT_FEATURES + 2))

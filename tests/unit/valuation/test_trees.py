@@ -31,3 +31,12 @@ def test_what_is_kept_is_a_few_arrays_however_many_trees():
 def test_one_that_was_never_fitted_has_no_trees_to_keep():
     assert "_predictors" not in CompactBoosting().__getstate__()
     assert clone(CompactBoosting(max_iter=7)).max_iter == 7
+
+
+def test_a_column_of_which_nothing_is_known_is_left_aside():
+    boosting, features = fit()
+    with_empty = np.column_stack([features, np.full(len(features), np.nan)])
+    fitted = CompactBoosting(max_iter=12, categorical_features=[0], random_state=0).fit(
+        with_empty, features[:, 0] * 2 + features[:, 1]
+    )
+    np.testing.assert_array_equal(fitted.predict(with_empty), boosting.predict(features))
