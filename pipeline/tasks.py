@@ -240,6 +240,7 @@ class Train(DatedStage):
     max_seconds: int = CountFromZeroParameter(default=7200, significant=False, description="Seconds after which a fit is ended.")
     libraries = LEARNING
     consumes = {"Split": ("train.parquet", "calibration.parquet")}
+    time_limit = "[Train] max_seconds"
 
     @property
     def worker_timeout(self) -> int:  # type: ignore[override]  # Luigi reads it and never sets it

@@ -18,8 +18,9 @@ from luigi.task import flatten
 from pipeline.incremental import store
 from pipeline.incremental.digests import digest_file, digest_readable, digest_value
 from pipeline.incremental.errors import CodeInvalid, InputChanged, UserError, explain_place
+from pipeline.incremental.failures import USER_ERROR
 from pipeline.incremental.manifest import FileRecord, Manifest
-from pipeline.incremental.worker import USER_ERROR, incremental
+from pipeline.incremental.worker import incremental
 from pipeline.incremental.workspace import Workspace, run_id
 
 FORMAT_VERSION = 1  # raise it by hand when this layer changes what a recipe means: everything is rebuilt
@@ -48,6 +49,7 @@ class ExplainingTask(luigi.Task):
     """A task whose failure shows as its message alone where it is the user's to mend."""
 
     user_error: UserError | None = None
+    time_limit: ClassVar[str] = "worker_timeout"  # how a person knows the setting that limits the task's time
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Give the task a name of its own in each run.

@@ -155,7 +155,35 @@ def test_a_time_limit_on_train_fails_the_run(project: Project) -> None:
     code, printed = project.luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000", "--Train-max-seconds", "6")
 
     assert code == 30, printed
+    message = "Train sample: ended after 6 s ([Train] max_seconds)"
+    assert printed.strip().splitlines()[-1].endswith(message)
+    assert project.records()[-1]["messages"] == [message]
     assert not list(project.root.glob("models/[!.]*"))
+
+
+def test_a_training_that_is_killed_fails_the_run_with_the_reason_last(project: Project) -> None:
+    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000")
+    _wait_for(lambda: list(project.root.glob("models/.building-*")))
+    (child,) = [each for each in psutil.Process(run.pid).children(recursive=True) if "spawn_main" in " ".join(each.cmdline())]
+
+    child.kill()
+    printed, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 30, printed
+    message = "Train sample: killed (signal 9; out of memory?)"
+    assert printed.strip().splitlines()[-1].endswith(message)
+    assert project.records()[-1]["messages"] == [message]
+
+
+def test_an_exception_of_our_own_is_kept_in_the_record_with_its_line(project: Project) -> None:
+    path = project.root / "pipeline/stages/check.py"
+    path.write_text(path.read_text() + "\n\ndef judge_intake(accounts, demands):\n    raise KeyError('gone')\n")
+
+    code, printed = project.evaluate()
+
+    assert code == 30, printed
+    line = len(path.read_text().splitlines())
+    assert project.records()[-1]["messages"] == [f"Check sample: KeyError: 'gone' (pipeline/stages/check.py:{line})"]
 
 
 def test_without_luigid_a_run_says_so_and_names_both_ways_out(project: Project) -> None:
