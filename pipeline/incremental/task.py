@@ -21,10 +21,9 @@ from pipeline.incremental.errors import CodeInvalid, InputChanged, UserError, ex
 from pipeline.incremental.failures import USER_ERROR
 from pipeline.incremental.manifest import FileRecord, Manifest
 from pipeline.incremental.worker import incremental
-from pipeline.incremental.workspace import Workspace, run_id
+from pipeline.incremental.workspace import KEY_LENGTH, Workspace, run_id
 
 FORMAT_VERSION = 1  # raise it by hand when this layer changes what a recipe means: everything is rebuilt
-_KEY_LENGTH = 16
 _PYTHON = ".".join(platform.python_version_tuple()[:2])
 _log = logging.getLogger("pipeline")
 
@@ -318,7 +317,7 @@ class IncrementalTask(ExplainingTask):
         return manifest.damage(place, self.workspace().files) or "its manifest is that of another result"
 
     def _place(self, fingerprint: str) -> Path:
-        return self.results / fingerprint[:_KEY_LENGTH]
+        return self.results / fingerprint[:KEY_LENGTH]
 
 
 def _digests_of(task: IncrementalTask, manifests: list[Manifest]) -> list[Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -99,7 +100,9 @@ class Project:
         """Forget what a process remembers."""
         Register.clear_instance_cache()
         incremental_task._version.cache_clear()
-        workspace = Workspace("pipeline", self.source, Path("data"), skipped=("pipeline.incremental",))
+        workspace = Workspace(
+            "pipeline", self.source, Path("data"), skipped=("pipeline.incremental",), more_results=(paths.MODELS,)
+        )
         self._monkeypatch.setattr(paths, "workspace", lambda: workspace)
 
     def committed_by(self, run: str) -> list[dict]:
@@ -108,6 +111,12 @@ class Project:
 
     def manifests(self) -> list[Path]:
         return sorted([*self.root.glob("data/[!.]*/[!.]*/manifest.json"), *self.root.glob("models/[!.]*/manifest.json")])
+
+    def age(self, days: float) -> None:
+        """Make every result that many days older."""
+        for path in self.manifests():
+            then = path.stat().st_mtime - days * 24 * 3600
+            os.utime(path.parent, (then, then))
 
     def current(self) -> dict:
         return json.loads((self.root / "data/current/tiny.json").read_text())
