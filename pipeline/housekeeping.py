@@ -33,7 +33,7 @@ def collect(keep: int, *, dry_run: bool = False) -> Dropped:
         alive = ledger.running(paths.DATA)
         if alive:
             raise AlreadyRunning(f"Run {alive[0]} is alive: its results have no pointer yet. Run gc again when it is done.")
-        ledger.close_killed(paths.DATA)
+        ledger.close_killed(paths.workspace())
         needed = _needed(keep)
         results = list(paths.workspace().results())
         doomed = [folder for folder in results if folder.as_posix() not in needed and _is_old(folder)]

@@ -30,6 +30,9 @@ class Progress:
                 total=sum(self._expected.values()), bar_format=layout, leave=False, file=sys.stderr, dynamic_ncols=True
             )
 
+    def start(self, name: str) -> None:
+        """Count a task as running."""
+
     def advance(self, name: str) -> None:
         """Count a task as done."""
         expected = self._expected.pop(name, 0.0)

@@ -197,7 +197,7 @@ class IncrementalTask(ExplainingTask):
 
     def is_forced(self) -> bool:
         """Say whether the result is to be built again though it is there."""
-        return self.task_family in incremental().force.replace(",", " ").split()
+        return self.task_family in incremental().force
 
     def damage_of(self, fingerprint: str) -> str | None:
         """Say what is wrong with the result that stands in the place of that fingerprint; None where none does."""
@@ -255,6 +255,7 @@ class IncrementalTask(ExplainingTask):
                 run=run_id(),
                 started_at=started_at.isoformat(timespec="seconds"),
                 duration_s=round(time.perf_counter() - clock, 3),
+                name=self.name,
             )
             manifest.write(folder)
             self._refuse_changes(recipe)

@@ -12,6 +12,7 @@ import json
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -24,7 +25,9 @@ import luigi.interface
 import luigi.retcodes
 import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
+from luigi.parameter import ParameterException
 from luigi.setup_logging import InterfaceLogging
+from luigi.task_register import Register, TaskClassException
 
 from pipeline.incremental import usage
 from pipeline.incremental.errors import UserError, explain_place
@@ -38,6 +41,27 @@ _COMMAND_LINE = "INCREMENTAL_COMMAND_LINE"
 _log = logging.getLogger("pipeline")
 
 
+class TasksParameter(luigi.Parameter[frozenset[str]]):
+    """Names of tasks, between commas or blanks."""
+
+    def parse(self, text: str) -> frozenset[str]:
+        """Return the names; refuses one that no task has, which would be a slip that nobody sees."""
+        names = text.replace(",", " ").split()
+        for name in names:
+            try:
+                Register.get_task_cls(name)
+            except TaskClassException as error:
+                raise ParameterException(f"--incremental-force {name}: {error}") from None
+        return frozenset(names)
+
+    def serialize(self, value: frozenset[str]) -> str:
+        """Write the names between commas."""
+        return ",".join(sorted(value))
+
+    def _warn_on_wrong_param_type(self, param_name: str, param_value: Any) -> None:
+        """Luigi would warn about a parameter that is no text."""
+
+
 class incremental(luigi.Config):  # noqa: N801  # Luigi takes the section's name from the class
     """Settings of this layer: section [incremental] of luigi.cfg."""
 
@@ -46,7 +70,9 @@ class incremental(luigi.Config):  # noqa: N801  # Luigi takes the section's name
         choices=["spawn", "forkserver", "fork"],
         description="How task processes start. fork is unsafe once the parent has used threads.",
     )
-    force: str = luigi.Parameter(default="", description="Tasks to build again though their results are there: Train,Evaluate.")
+    force: frozenset[str] = TasksParameter(
+        default=frozenset(), description="Tasks to build again though their results are there: Train,Evaluate."
+    )
 
 
 class ExplainingWorker(luigi.worker.Worker):
@@ -75,7 +101,7 @@ class ExplainingWorker(luigi.worker.Worker):
         try:
             return bool(super().add(task, *args, **kwargs))
         except BaseException as error:
-            self._close(luigi.retcodes.retcode().unhandled_exception, [str(error)])
+            self._give_up(error)
             raise
 
     def run(self) -> bool:
@@ -85,7 +111,7 @@ class ExplainingWorker(luigi.worker.Worker):
         try:
             succeeded = bool(super().run())
         except BaseException as error:
-            self._close(luigi.retcodes.retcode().unhandled_exception, [str(error)])
+            self._give_up(error)
             raise
         messages = list(dict.fromkeys(message for _, message in self._failures.values()))
         luigis = self._code(succeeded=succeeded)
@@ -97,6 +123,16 @@ class ExplainingWorker(luigi.worker.Worker):
                 _log.error(message)
             raise SystemExit(code)
         return succeeded
+
+    def _give_up(self, error: BaseException) -> None:
+        """Close the account of a run that cannot go on, after its children have ended."""
+        for process in self._running_tasks.values():
+            if process.is_alive():
+                process.terminate()
+        if isinstance(error, KeyboardInterrupt):
+            self._close(usage.INTERRUPTED_CODE, [])
+        else:
+            self._close(luigi.retcodes.retcode().unhandled_exception, [str(error)])
 
     def _close(self, code: int, messages: list[str]) -> None:
         if self._account is not None:
@@ -114,6 +150,12 @@ class ExplainingWorker(luigi.worker.Worker):
             "MISSING_EXT": codes.missing_data,
         }
         return int(by_status.get(status.name, 0))
+
+    def _run_task(self, task_id: str) -> None:
+        """Let the account hear of it."""
+        if self._account is not None and task_id not in self._running_tasks:
+            self._account.start(task_id)
+        super()._run_task(task_id)
 
     def _log_complete_error(self, task: Any, tb: str) -> None:
         """Keep the message for the end; what the user can mend is no traceback before."""
@@ -164,6 +206,7 @@ class TaskContext:
         """Set the child up; in the parent there is nothing to do."""
         if not self._is_child:
             return
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches children too; the parent ends them
         threading.Thread(target=_end_with_parent, daemon=True).start()
         if os.environ.get(_COMMAND_LINE) and CmdlineParser.get_instance() is None:
             self._stack.enter_context(CmdlineParser.global_instance(sys.argv[1:]))

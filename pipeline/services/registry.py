@@ -113,10 +113,13 @@ def _client(path: Path) -> MlflowClient:
 def _record(training: Training, client: MlflowClient, folder: Path) -> Recorded:
     experiment = _experiment(client, training.market, folder)
     run_id = _run(client, experiment, training)
+    told = client.get_run(
+        run_id
+    ).data.params  # MLflow refuses another value, which the same training may have: equal parts of other shares
     client.log_batch(
         run_id,
         metrics=[Metric(name, value, _millis(training.judged_at), 0) for name, value in sorted(training.metrics.items())],
-        params=[Param(name, value) for name, value in sorted(training.parameters.items())],
+        params=[Param(name, value) for name, value in sorted(training.parameters.items()) if name not in told],
     )
     client.log_inputs(run_id, [_dataset(name, digest) for name, digest in sorted(training.digests.items())])
     with TemporaryDirectory() as drawn:

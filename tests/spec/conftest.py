@@ -11,8 +11,9 @@ import itertools
 import json
 import os
 import shutil
+from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -95,6 +96,12 @@ class Project:
         assert certain <= built <= certain + possible, plan.tree()
         for verdict in plan.verdicts.values():
             assert bool(verdict.causes) == (verdict.outlook != "reused"), plan.tree()
+
+    def command(self, run: Callable[[Namespace], int], **options: object) -> int:
+        """Run a command of `python -m pipeline` as a new process would; return its exit code."""
+        with self._settings({}):
+            self.forget()
+            return run(Namespace(**options))
 
     def forget(self) -> None:
         """Forget what a process remembers."""
