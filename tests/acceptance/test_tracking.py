@@ -46,9 +46,17 @@ def runs_of(project: Project) -> int:
     return int(count)
 
 
+def parameters_of(project: Project) -> list[tuple[str, str]]:
+    with sqlite3.connect(project.root / "data/mlflow/mlflow.db") as database:
+        found: list[tuple[str, str]] = database.execute("SELECT key, value FROM params").fetchall()
+    database.close()
+    return found
+
+
 def test_each_training_is_recorded_once_and_a_reuse_opens_nothing(project: Project) -> None:
     assert project.evaluate()[0] == 0
     assert runs_of(project) == 1
+    assert ("Split.test_share", "0.2") in parameters_of(project)
 
     code, printed = project.evaluate(PYTHONPROFILEIMPORTTIME="1")
     assert code == 0
