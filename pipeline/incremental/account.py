@@ -59,6 +59,10 @@ class RunAccount:
         if failed:
             self._failed[name] = round(time.monotonic() - self._started[name], 3) if name in self._started else None
 
+    def wait(self) -> None:
+        """Hear that nothing happened yet."""
+        self._progress.draw()
+
     def _name(self, task_id: str) -> str:
         return next((name for name, task in self._tasks.items() if task.task_id == task_id), "")
 

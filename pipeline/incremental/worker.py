@@ -25,7 +25,6 @@ import luigi.interface
 import luigi.retcodes
 import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
-from luigi.parameter import ParameterException
 from luigi.setup_logging import InterfaceLogging
 from luigi.task_register import Register, TaskClassException
 
@@ -45,13 +44,14 @@ class TasksParameter(luigi.Parameter[frozenset[str]]):
     """Names of tasks, between commas or blanks."""
 
     def parse(self, text: str) -> frozenset[str]:
-        """Return the names; refuses one that no task has, which would be a slip that nobody sees."""
+        """Return the names; exits with code 2 where no task has one: it would be a slip that nobody sees."""
         names = text.replace(",", " ").split()
         for name in names:
             try:
                 Register.get_task_cls(name)
             except TaskClassException as error:
-                raise ParameterException(f"--incremental-force {name}: {error}") from None
+                sys.stderr.write(f"--incremental-force {name}: {error}\n")
+                raise SystemExit(2) from None
         return frozenset(names)
 
     def serialize(self, value: frozenset[str]) -> str:
@@ -156,6 +156,12 @@ class ExplainingWorker(luigi.worker.Worker):
         if self._account is not None and task_id not in self._running_tasks:
             self._account.start(task_id)
         super()._run_task(task_id)
+
+    def _handle_next_task(self) -> None:
+        """Let the account hear of each look at the tasks that run."""
+        if self._account is not None:
+            self._account.wait()
+        super()._handle_next_task()
 
     def _log_complete_error(self, task: Any, tb: str) -> None:
         """Keep the message for the end; what the user can mend is no traceback before."""
