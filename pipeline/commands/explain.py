@@ -26,12 +26,11 @@ def run(options: argparse.Namespace) -> int:
     name, more = (options.more[0], options.more[1:]) if is_named else ("Evaluate", options.more)
     market = ["--market", options.market] if options.market else []
     with luigi_task.planned(name, [*market, *more]) as (_, plan):
-        pass
-    print("\n".join(plan.tree()))
-    print()
-    for outlook in ("runs", "may run", "reused"):
-        verdicts = plan.of(outlook)
-        if verdicts:
-            print(f"{outlook:<8} {len(verdicts):>4}  {name_families(verdicts)}")
-    print(f"Reuse saves {plan.saved_s:.1f} s.")
+        print("\n".join(plan.tree()))
+        print()
+        for outlook in ("runs", "may run", "reused"):
+            verdicts = plan.of(outlook)
+            if verdicts:
+                print(f"{outlook:<8} {len(verdicts):>4}  {name_families(verdicts)}")
+        print(f"Reuse saves {plan.saved_s:.1f} s.")
     return 0
