@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import os
 import sys
 from collections.abc import Callable
 
@@ -35,8 +37,14 @@ def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Name
     """Run a command; print what the user can mend as its message alone."""
     from pipeline.errors import UserError
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no arrows gets question marks
     try:
-        return run(options)
+        code = run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has read enough; Python would say so once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -47,6 +55,8 @@ def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Name
         return UserError.exit_code
     except KeyboardInterrupt:
         return 130
+    else:
+        return code
 
 
 if __name__ == "__main__":

@@ -8,8 +8,13 @@ from dataclasses import asdict, dataclass
 from datetime import date
 
 from pipeline import paths
+from pipeline.errors import UserError
 from pipeline.incremental import store
 from pipeline.incremental.workspace import run_id
+
+
+class PointerDamaged(UserError):
+    """A pointer cannot be understood, so that nobody knows what is current."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,26 @@ class Current:
 def read_current(market: str) -> Current | None:
     """Read the pointer of a market; None when there is none or it is damaged, which moving it mends."""
     try:
-        current = Current(**json.loads(paths.current(market).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        return read_pointer(market)
+    except PointerDamaged:
         return None
-    return current if isinstance(current.stages, dict) and isinstance(current.as_of, str) else None
+
+
+def read_pointer(market: str) -> Current | None:
+    """Read the pointer of a market; None when there is none. Raises PointerDamaged."""
+    path = paths.current(market)
+    try:
+        current = Current(**json.loads(path.read_bytes()))
+        if current.as_of:
+            date.fromisoformat(current.as_of)
+        is_right = all(isinstance(place, str) for place in current.stages.values())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, AttributeError):
+        is_right = False
+    if not is_right:
+        raise PointerDamaged(f"{path} cannot be understood. The next run of Evaluate for {market} writes it anew.")
+    return current
 
 
 def points_to(market: str, as_of: str, stages: Mapping[str, str]) -> bool:

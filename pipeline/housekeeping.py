@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import former, paths, receipts
+from pipeline import current, former, paths, receipts
 from pipeline.errors import AlreadyRunning
 from pipeline.incremental import ledger, store
-from pipeline.incremental.manifest import NAME
+from pipeline.incremental.manifest import Manifest
 
 YOUNG_S = 24 * 3600  # a result this young may belong to a run that has not pointed to it yet
 
@@ -28,15 +27,15 @@ class Dropped:
 def collect(keep: int, *, dry_run: bool = False) -> Dropped:
     """Drop what no pointer, none of the last `keep` runs and no aliased model version needs, and is older than a day.
 
-    Raises AlreadyRunning while a run is alive.
+    Raises AlreadyRunning while a run is alive, and PointerDamaged where nobody knows what a pointer needs.
     """
     with store.locked(paths.DATA / "locks" / "ledger.lock"):  # no run starts meanwhile
         alive = ledger.running(paths.DATA)
         if alive:
             raise AlreadyRunning(f"Run {alive[0]} is alive: its results have no pointer yet. Run gc again when it is done.")
-        ledger.close_killed(paths.DATA)
+        ledger.close_killed(paths.workspace())
         needed = _needed(keep)
-        results = list(_results())
+        results = list(paths.workspace().results())
         doomed = [folder for folder in results if folder.as_posix() not in needed and _is_old(folder)]
         models = {folder.as_posix() for folder in doomed if folder.parent == paths.MODELS}
         if models:
@@ -49,6 +48,7 @@ def collect(keep: int, *, dry_run: bool = False) -> Dropped:
         size = sum(path.stat().st_size for folder in doomed for path in folder.rglob("*") if path.is_file())
         if not dry_run:
             if models:
+                receipts.drop_receipts_of({Path(model).name for model in models})
                 registry.forget_versions(models, paths.MLFLOW, paths.workspace().locks)
             for folder in doomed:
                 store.remove(folder)
@@ -59,24 +59,31 @@ def collect(keep: int, *, dry_run: bool = False) -> Dropped:
 
 def _needed(keep: int) -> set[str]:
     """Name the results that pointers and the last runs use."""
-    needed: set[str] = set()
-    records = ledger.read_records(paths.DATA)
-    for path in (paths.DATA / "current").glob("[!.]*.json"):
-        pointer = json.loads(path.read_bytes())
-        needed.update(pointer["stages"].values())
-        needed.update(filter(None, [former.before(pointer["stages"].get(former.STAGE, ""))]))  # a rerun starts from these again
-        # The pointer names no Ingest: the newest run that shared its results knows them. Scores may be those of another night's run.
-        places = {place for stage, place in pointer["stages"].items() if stage != former.STAGE}
-        of_pointer = (record for record in records if places <= {task["place"] for task in record["tasks"]})
-        needed.update(task["place"] for task in next(of_pointer, {"tasks": []})["tasks"])
-    for record in records[:keep]:
-        needed.update(task["place"] for task in record["tasks"])
-    return needed
+    markets = [path.stem for path in (paths.DATA / "current").glob("[!.]*.json")]
+    pointers = [pointer for market in markets if (pointer := current.read_pointer(market))]
+    pointed = {place for pointer in pointers for place in pointer.stages.values()}
+    # A rerun of the same night starts from the scores that the current ones started from.
+    pointed |= {place for pointer in pointers if (place := former.before(pointer.stages.get(former.STAGE, "")))}
+    kept = {task["place"] for record in ledger.read_records(paths.DATA)[:keep] for task in record["tasks"]}
+    return pointed | kept | set(_read_by(pointed))
 
 
-def _results() -> Iterator[Path]:
-    for pattern, root in (("[!.]*/[!.]*/" + NAME, paths.DATA), ("[!.]*/" + NAME, paths.MODELS)):
-        yield from sorted(path.parent for path in root.glob(pattern))
+def _read_by(places: set[str]) -> Iterator[str]:
+    """Name the results that hold what was read to make those: a pointer names no Ingest, and the record that does may be gone."""
+    read: dict[tuple[str, tuple[str, ...]], set[tuple[str, ...]]] = {}  # digests by task and names of files
+    for manifest in map(Manifest.read, map(Path, places)):
+        for task, digests in manifest.recipe["dependencies"] if manifest else ():
+            read.setdefault((task, tuple(digests)), set()).add(tuple(digests.values()))
+    for folder in paths.workspace().results():
+        found = Manifest.read(folder)
+        if found and any(found.task == task and _digests_of(found, names) in wanted for (task, names), wanted in read.items()):
+            yield folder.as_posix()
+
+
+def _digests_of(manifest: Manifest, names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the digests of these files; None where none is asked for, or one is missing."""
+    is_there = bool(names) and manifest.files.keys() >= set(names)
+    return tuple(manifest.files[name].sha256 for name in names) if is_there else None
 
 
 def _leavings() -> Iterator[Path]:
@@ -90,10 +97,14 @@ def _is_old(folder: Path) -> bool:
 
 
 def _drop_records(keep: int) -> None:
-    """Drop the records of all but the last runs, leaving to each subject its newest: it says why the next run runs."""
-    seen: set[str] = set()
+    """Drop the records of all but the last runs, leaving to each subject its newest and its newest good one.
+
+    The good one says why the next run runs.
+    """
+    seen: set[tuple[str, bool]] = set()
     for place, record in enumerate(ledger.read_records(paths.DATA)):
-        if place >= keep and record["subject"] in seen:
+        kind = (record["subject"], record["state"] == ledger.DONE)
+        if place >= keep and kind in seen:
             for ending in (".json", ".html"):
                 (paths.DATA / "runs" / f"{record['run']}{ending}").unlink(missing_ok=True)
-        seen.add(record["subject"])
+        seen.add(kind)

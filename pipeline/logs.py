@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import sys
-from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
 from pipeline.errors import UserError
@@ -14,6 +12,7 @@ NO_LUIGID = (
     "No luigid answers on {where}. Either start it in another terminal with `python -m pipeline luigid`, "
     "or add --local-scheduler to run without it."
 )
+_CLEAR = "\r\x1b[K"  # to the line's beginning, and away with what stands there
 
 
 class RunHandler(logging.StreamHandler[TextIO]):
@@ -32,14 +31,10 @@ class RunHandler(logging.StreamHandler[TextIO]):
         """Write the record, unless it would say what the one before said."""
         text = self.format(record).partition(" ")[2]  # without the time
         if text != self._last:
-            with self._bar_aside():
-                super().emit(record)
+            if self.stream.isatty():
+                self.stream.write(_CLEAR)  # of a progress bar, which may be another process's; it is drawn again
+            super().emit(record)
         self._last = text
-
-    def _bar_aside(self) -> AbstractContextManager[object]:
-        """Take a progress bar away while a line is written; where nothing made one, its library is not loaded either."""
-        tqdm = sys.modules.get("tqdm")
-        return tqdm.tqdm.external_write_mode(file=self.stream) if tqdm else nullcontext()
 
 
 class PlainFormatter(logging.Formatter):

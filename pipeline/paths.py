@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent
 DATA = Path("data")
 MODELS = Path("models")
 MLFLOW = DATA / "mlflow"
+MLFLOW_DATABASE = MLFLOW / "mlflow.db"
 
 
 @cache

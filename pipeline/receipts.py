@@ -8,11 +8,14 @@ from pathlib import Path
 
 from pipeline import paths
 from pipeline.incremental import store
+from pipeline.incremental.workspace import KEY_LENGTH
+
+FOLDER = "receipts"
 
 
 def is_recorded(evaluation: Path) -> bool:
-    """Say whether MLflow was told of the evaluation in that result folder."""
-    return _place(evaluation).exists()
+    """Say whether MLflow was told of the evaluation in that result folder, and still has the database."""
+    return _place(evaluation).exists() and paths.MLFLOW_DATABASE.exists()
 
 
 def write_receipt(evaluation: Path, recorded: Mapping[str, str]) -> None:
@@ -34,5 +37,13 @@ def drop_receipt(evaluation: Path) -> None:
     _place(evaluation).unlink(missing_ok=True)
 
 
+def drop_receipts_of(models: set[str]) -> None:
+    """Drop the receipts of models that go, by their folders' names: built again, they are registered again."""
+    for path in (paths.MLFLOW / FOLDER).glob("*.json"):
+        found = read_receipt(path.with_suffix(""))
+        if found is None or found.get("training", "")[:KEY_LENGTH] in models:
+            path.unlink(missing_ok=True)
+
+
 def _place(evaluation: Path) -> Path:
-    return paths.MLFLOW / "receipts" / f"{evaluation.name}.json"
+    return paths.MLFLOW / FOLDER / f"{evaluation.name}.json"

@@ -103,6 +103,7 @@ class NoDelivery(ExplainingTask):
     """Stands for deliveries that are not there: never complete, and says so when it is run."""
 
     market: str = luigi.Parameter()
+    as_of: date | None = AsOfParameter(default=None)
 
     def complete(self) -> bool:
         """Say no."""
@@ -110,9 +111,14 @@ class NoDelivery(ExplainingTask):
 
     def run(self) -> None:
         """Raise NoUsableDelivery."""
-        patterns = load_market(self.market, tuple(paths.market_folders())).files.patterns
+        folder, files = paths.deliveries(self.market), load_market(self.market, tuple(paths.market_folders())).files
+        later = list_deliveries(folder, files)
+        if later:
+            raise NoUsableDelivery(
+                f"No delivery of {self.market}: {folder} holds none dated up to {self.as_of}; the first is of {later[0].night}."
+            )
         raise NoUsableDelivery(
-            f"No delivery of {self.market}: {paths.deliveries(self.market)} holds no file like {' or '.join(patterns)}. Put one there, "
+            f"No delivery of {self.market}: {folder} holds no file like {' or '.join(files.patterns)}. Put one there, "
             "name another folder with --pipeline-raw, or write synthetic ones with `python -m pipeline sample`."
         )
 
@@ -151,7 +157,7 @@ class Check(DatedStage):
             content = digest if digest != UNREADABLE else delivery.name
             distinct.setdefault((content, str(terms.values_from_name(delivery.stem))), delivery)
         ingested = [Ingest(market=self.market, delivery=delivery.name) for delivery in distinct.values()]
-        return ingested or [NoDelivery(market=self.market)]
+        return ingested or [NoDelivery(market=self.market, as_of=self.as_of)]
 
     def settings(self) -> Any:
         """Depend on the market's demands and on the deliveries' names, which messages need."""
@@ -242,6 +248,7 @@ class Train(DatedStage):
     max_seconds: int = CountFromZeroParameter(default=7200, significant=False, description="Seconds after which a fit is ended.")
     libraries = LEARNING
     consumes = {"Split": ("train.parquet",)}
+    time_limit = "[Train] max_seconds"
 
     @property
     def worker_timeout(self) -> int:  # type: ignore[override]  # Luigi reads it and never sets it

@@ -6,7 +6,10 @@ import argparse
 import json
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.current import Current
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,19 +18,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print a block per market."""
+    """Print a block per market; a market whose TOML is wrong is told as wrong, and ends with that error's code."""
     from pipeline import paths
+    from pipeline.errors import UserError
     from pipeline.incremental import ledger
+    from pipeline.market_files import load_market
 
-    records = ledger.read_records(paths.DATA)
+    if options.market:
+        load_market(options.market, tuple(paths.market_folders()))  # an unknown one is refused with the nearest name
+    records, alive = ledger.read_records(paths.DATA), ledger.running(paths.DATA)
+    code = 0
     for market in [options.market] if options.market else _markets():
+        try:
+            lines = _describe(market, records, alive)
+        except UserError as error:
+            lines, code = [("wrong", str(error))], error.exit_code
         print(market)
-        for title, text in _describe(market, records):
+        for title, text in lines:
             print(f"  {title:<9} {text}")
-    alive = ledger.running(paths.DATA)
     if alive:
         print(f"running now: {', '.join(alive)}")
-    return 0
+    return code
 
 
 def _markets() -> list[str]:
@@ -41,26 +52,39 @@ def _markets() -> list[str]:
     ]
 
 
-def _describe(market: str, records: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    from pipeline import paths
-    from pipeline.current import read_current
+def _describe(market: str, records: list[dict[str, Any]], alive: list[str]) -> list[tuple[str, str]]:
+    from pipeline import current, paths
     from pipeline.market_files import load_market
 
-    load_market(market, tuple(paths.market_folders()))  # an unknown one is refused with the nearest name
+    load_market(market, tuple(paths.market_folders()))
     lines: list[tuple[str, str]] = []
-    current = read_current(market)
-    if current is None:
-        lines.append(("current", "nothing yet: run `luigi --module pipeline Evaluate --market " + market + "`"))
+    try:
+        pointer = current.read_pointer(market)
+    except current.PointerDamaged as error:
+        lines.append(("wrong", str(error)))
     else:
-        lines.append(("current", f"as of {_age(current.as_of)}, made by run {current.run}"))
-        lines.extend(_tell_results(current.stages))
+        lines.extend(_tell_current(market, pointer))
     lines.append(("fresh", _freshness(market)))
     last = next((record for record in records if record["subject"] == market), None)
-    if last is not None:
-        lines.append(("last run", f"{last['root']} {last['state']}, exit {last['exit']}, started {last['started_at']}"))
-        if last["state"] != "done":
-            lines.extend(("wrong", message) for message in last["messages"])
-    return lines
+    return [*lines, *(_tell_run(last, alive) if last else ())]
+
+
+def _tell_current(market: str, pointer: Current | None) -> list[tuple[str, str]]:
+    if pointer is None:
+        return [("current", f"nothing yet: run `luigi --module pipeline Evaluate --market {market}`")]
+    return [("current", f"as of {_age(pointer.as_of)}, made by run {pointer.run}"), *_tell_results(pointer.stages)]
+
+
+def _tell_run(record: dict[str, Any], alive: list[str]) -> list[tuple[str, str]]:
+    """Tell of a run; one that is open though it is not alive was killed, which the next run writes down."""
+    from pipeline.incremental import ledger
+
+    is_dead = record["state"] == ledger.RUNNING and record["run"] not in alive
+    state = ledger.KILLED if is_dead else record["state"]
+    ended = "" if record["exit"] is None else f", exit {record['exit']}"
+    messages = [] if state == ledger.DONE else record["messages"]
+    told = f"{record['root']} {state}{ended}, started {record['started_at']}"
+    return [("last run", told), *(("wrong", message) for message in messages)]
 
 
 def _age(night: str) -> str:
@@ -71,39 +95,46 @@ def _age(night: str) -> str:
 
 
 def _tell_results(stages: dict[str, str]) -> list[tuple[str, str]]:
-    from pipeline import former, summary
+    from pipeline import former, paths, summary
     from pipeline.incremental.errors import ResultDamaged
-    from pipeline.incremental.manifest import read_checked
+    from pipeline.incremental.manifest import Manifest, read_checked
 
     wanted = {
-        "rows": ("check", "account.json", summary.tell_intake),
-        "cars": ("clean", "account.json", summary.tell_listings),
-        "model": ("evaluate", "metrics.json", summary.tell_metrics),
+        "check": ("rows", "account.json", summary.tell_intake),
+        "clean": ("cars", "account.json", summary.tell_listings),
+        "evaluate": ("model", "metrics.json", summary.tell_metrics),
+        former.STAGE: ("for sale", "account.json", summary.tell_scores),
     }
-    if former.STAGE in stages:
-        wanted["for sale"] = (former.STAGE, "account.json", summary.tell_scores)
     lines: list[tuple[str, str]] = []
-    for title, (stage, name, tell) in wanted.items():
-        try:
-            told = tell(json.loads(read_checked(Path(stages[stage]), name)))
-            lines.extend((title, line) for line in told)
-        except (ResultDamaged, KeyError) as error:
-            lines.append(("wrong", str(error)))
+    for stage, place in stages.items():
+        manifest = Manifest.read(Path(place))
+        damage = manifest.damage(Path(place), paths.workspace().files) if manifest else "it is gone, or its manifest is"
+        if damage:
+            lines.append(("wrong", f"{place} is damaged ({damage}); run the pipeline again to rebuild it."))
+        elif stage in wanted:
+            title, name, tell = wanted[stage]
+            try:
+                lines.extend((title, line) for line in tell(json.loads(read_checked(Path(place), name))))
+            except (ResultDamaged, KeyError) as error:
+                lines.append(("wrong", str(error)))
     return lines
 
 
 def _freshness(market: str) -> str:
-    """Say whether a run now would build anything."""
+    """Say whether a run now would build anything, or make current or known to MLflow what is there."""
+    from pipeline import receipts
     from pipeline.commands import luigi_task
     from pipeline.errors import UserError
-    from pipeline.incremental.plan import make_plan
 
     try:
-        with luigi_task.parsed("Evaluate", ["--market", market]) as task:
-            plan = make_plan(task)
+        with luigi_task.planned("Evaluate", ["--market", market]) as (task, plan):
+            stale = [*plan.of("runs"), *plan.of("may run")]
+            if stale:
+                return f"no: a run now would begin with {stale[0].name} ({stale[0]})"
+            if task.complete():
+                return "yes: a run now would build nothing"
+            if receipts.is_recorded(task.folder):
+                return f"no: a run now would make {task.folder} current again"
+            return f"no: a run now would tell MLflow of {task.folder}"
     except UserError as error:
         return f"cannot be told: {error}"
-    stale = [*plan.of("runs"), *plan.of("may run")]
-    if not stale:
-        return "yes: a run now would build nothing"
-    return f"no: a run now would begin with {stale[0].name} ({stale[0]})"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from typing import Any
 
 from pipeline.incremental.errors import UserError
 from pipeline.incremental.explain import Plan
-from pipeline.incremental.ledger import Ledger
+from pipeline.incremental.ledger import Ledger, Outcome
 from pipeline.incremental.plan import make_plan, walk
 from pipeline.incremental.progress import Progress
 from pipeline.incremental.task import IncrementalTask
@@ -25,7 +26,8 @@ class RunAccount:
         self._root = root
         self._plan = Plan()
         self._tasks: dict[str, Any] = {}
-        self._failed: set[str] = set()
+        self._started: dict[str, float] = {}
+        self._failed: dict[str, float | None] = {}
         self._progress = Progress(self._plan)
         self._ledger = Ledger(root.workspace(), root.task_family, root.subject)
 
@@ -44,18 +46,31 @@ class RunAccount:
                 _log.info(line)
         self._progress = Progress(self._plan)
 
+    def start(self, task_id: str) -> None:
+        """Hear that a task begins."""
+        name = self._name(task_id)
+        self._started[name] = time.monotonic()
+        self._progress.start(name)
+
     def hear(self, task_id: str, *, failed: bool) -> None:
         """Hear that a task ended."""
-        name = next((name for name, task in self._tasks.items() if task.task_id == task_id), "")
+        name = self._name(task_id)
         self._progress.advance(name)
         if failed:
-            self._failed.add(name)
+            self._failed[name] = round(time.monotonic() - self._started[name], 3) if name in self._started else None
+
+    def wait(self) -> None:
+        """Hear that nothing happened yet."""
+        self._progress.draw()
+
+    def _name(self, task_id: str) -> str:
+        return next((name for name, task in self._tasks.items() if task.task_id == task_id), "")
 
     def close(self, code: int, messages: list[str]) -> None:
         """Tell what came out, and close the record."""
         self._progress.close()
         summary: list[str] = []
-        outcomes = {}
+        outcomes: dict[str, Outcome] = {}
         for name, task in self._tasks.items():
             with contextlib.suppress(UserError, LookupError):
                 outcomes[name] = self._outcome(name, task)
@@ -65,8 +80,8 @@ class RunAccount:
             _log.info(line)
         self._ledger.close(code, outcomes, messages, summary)
 
-    def _outcome(self, name: str, task: Any) -> tuple[str, str, float]:
+    def _outcome(self, name: str, task: Any) -> Outcome:
         if not isinstance(task, IncrementalTask) or not task.is_committed():
-            return "failed" if name in self._failed else "not run", "", 0.0
+            return "failed" if name in self._failed else "not run", "", self._failed.get(name)
         is_built = task.manifest.run == run_id()
         return "built" if is_built else "reused", task.folder.as_posix(), task.manifest.duration_s

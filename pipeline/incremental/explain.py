@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -131,14 +132,24 @@ def _differences(reason: Reason, before: Any, now: Any, *, shows_values: bool = 
     found = list(_walk(before, now, ""))
     if not found:
         return []
-    named = [
-        f"{path or 'value'} {_short(old)} → {_short(new)}"
-        if shows_values and _is_plain(old) and _is_plain(new)
-        else path or "value"
-        for path, old, new in found[:_SHOWN]
-    ]
+    named = [f"{path or 'value'}{_change(old, new) if shows_values else ''}" for path, old, new in found[:_SHOWN]]
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return [Cause(reason, ", ".join(named) + more)]
+
+
+def _change(old: Any, new: Any) -> str:
+    """Tell what differs between two values: of long lists the items that came and went."""
+    if not (_is_plain(old) and _is_plain(new)):
+        return ""
+    if isinstance(old, list) and isinstance(new, list) and max(len(_text(old)), len(_text(new))) > _WIDTH:
+        before, now = (Counter(map(_text, items)) for items in (old, new))
+        moves = [
+            *(f"+ {_short(item)}" for item in (now - before).elements()),
+            *(f"− {_short(item)}" for item in (before - now).elements()),
+        ]
+        more = f" and {len(moves) - _SHOWN} more" if len(moves) > _SHOWN else ""
+        return f": {', '.join(moves[:_SHOWN])}{more}" if moves else ": another order"
+    return f" {_short(old)} → {_short(new)}"
 
 
 def _walk(before: Any, now: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
@@ -167,5 +178,9 @@ def _is_plain(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = _text(value)
     return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"
+
+
+def _text(value: Any) -> str:
+    return "nothing" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import html
 import json
+import logging
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,11 +18,17 @@ from typing import Any
 
 from pipeline.incremental import store
 from pipeline.incremental.explain import Plan
+from pipeline.incremental.manifest import Manifest
+from pipeline.incremental.usage import INTERRUPTED_CODE
 from pipeline.incremental.workspace import Workspace, run_id
 
-RUNNING, DONE, FAILED, KILLED = "running", "done", "failed", "killed"
-_KILLED = "The run ended without a word: it was killed, its record could not be written, or the machine went down."
-_NEWEST = 50  # records looked at for one left open: nights without end leave thousands
+RUNNING, DONE, FAILED, KILLED, INTERRUPTED = "running", "done", "failed", "killed", "interrupted"
+Outcome = tuple[str, str, float | None]
+_KILLED = (
+    "The run ended without a word, as was found at {}: it was killed, its record could not be written, or the machine went down."
+)
+_log = logging.getLogger("pipeline")
+_NEWEST = 50  # records looked at: nights without end leave thousands
 
 
 class Ledger:
@@ -34,6 +41,7 @@ class Ledger:
         self._locks = data / "locks"
         self._hold = contextlib.ExitStack()
         self._workspace = workspace
+        self._is_lost = False
         with store.locked(self._locks / "ledger.lock"):
             self._clear_up()
             self._hold.enter_context(store.locked(self._lock_of(run_id())))
@@ -68,12 +76,12 @@ class Ledger:
         ]
         self._write()
 
-    def close(self, code: int, outcomes: dict[str, tuple[str, str, float]], messages: list[str], summary: list[str]) -> None:
-        """Write down how it ended: `outcomes` holds each task's (outcome, place, seconds) by name."""
+    def close(self, code: int, outcomes: dict[str, Outcome], messages: list[str], summary: list[str]) -> None:
+        """Write down how it ended: `outcomes` holds each task's (outcome, place, seconds if known) by name."""
         for task in self._record["tasks"]:
-            outcome, place, seconds = outcomes.get(task["name"], ("not run", task["place"], task["seconds"]))
+            outcome, place, seconds = outcomes.get(task["name"], ("not run", task["place"], None))
             task |= {"outcome": outcome, "place": place, "seconds": seconds}
-        state = FAILED if code else DONE
+        state = {0: DONE, INTERRUPTED_CODE: INTERRUPTED}.get(code, FAILED)
         self._record |= {"state": state, "exit": code, "ended_at": _now(), "messages": messages, "summary": summary}
         self._write()
         self._hold.close()
@@ -82,13 +90,17 @@ class Ledger:
 
     def _clear_up(self) -> None:
         data = self._workspace.data
-        close_killed(data)
+        close_killed(self._workspace)
         if not running(data):
             store.sweep_all(data, self._workspace.more_results, self._workspace.foreign)
 
     def _write(self) -> None:
-        with contextlib.suppress(OSError):  # a full disk fails the run where it matters, with a message
+        try:
             _write_record(self._folder, self._record)
+        except OSError as error:  # a full disk fails the run where it matters, with a message
+            if not self._is_lost:
+                _log.warning("The record of this run cannot be written: %s: %s.", error.filename or self._folder, error.strerror)
+            self._is_lost = True
 
     def _lock_of(self, run: str) -> Path:
         return self._locks / f"run-{run}.lock"
@@ -105,8 +117,9 @@ def read_records(data: Path, limit: int | None = None) -> list[dict[str, Any]]:
     return records
 
 
-def close_killed(data: Path) -> list[str]:
+def close_killed(workspace: Workspace) -> list[str]:
     """Close the records of runs that ended without closing them; return their names."""
+    data = workspace.data
     open_records = {record["run"] for record in read_records(data, _NEWEST) if record["state"] == RUNNING}
     locks = {path.stem.removeprefix("run-"): path for path in (data / "locks").glob("run-*.lock")}
     closed = []
@@ -114,13 +127,28 @@ def close_killed(data: Path) -> list[str]:
         lock = locks.get(run)
         if run == run_id() or (lock and store.is_held(lock)):
             continue
-        with contextlib.suppress(OSError, ValueError, TypeError):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
             record = json.loads((data / "runs" / f"{run}.json").read_bytes())
-            _write_record(data / "runs", record | {"state": KILLED, "messages": [_KILLED]})
+            tasks = _finish_tasks(record["tasks"], run, workspace)
+            _write_record(data / "runs", record | {"state": KILLED, "tasks": tasks, "messages": [_KILLED.format(_now())]})
             closed.append(run)
         if lock:
             lock.unlink(missing_ok=True)
     return closed
+
+
+def _finish_tasks(tasks: list[dict[str, Any]], run: str, workspace: Workspace) -> list[dict[str, Any]]:
+    """Say what became of the tasks of a run that could not: what it committed has manifests that name it."""
+    built = {
+        found.name: (folder, found) for folder in workspace.results() if (found := Manifest.read(folder)) and found.run == run
+    }
+    for task in tasks:
+        if task["name"] in built:
+            folder, manifest = built[task["name"]]
+            task |= {"outcome": "built", "place": folder.as_posix(), "seconds": manifest.duration_s}
+        elif task["outcome"] is None:
+            task |= {"outcome": "not finished", "seconds": None}
+    return tasks
 
 
 def running(data: Path) -> list[str]:
@@ -129,15 +157,21 @@ def running(data: Path) -> list[str]:
     return sorted(path.stem.removeprefix("run-") for path in paths if store.is_held(path))
 
 
-def last_places(data: Path, names: set[str], limit: int = 50) -> dict[str, str]:
-    """Return the place of each task's result in the newest run that had one."""
+def last_places(data: Path, subject: str, names: set[str]) -> dict[str, str]:
+    """Return the place of each task's result in the newest run that had one, among the newest runs about that subject."""
     places: dict[str, str] = {}
-    for path in sorted((data / "runs").glob("[!.]*.json"), reverse=True)[:limit]:
+    about = f'"subject": {json.dumps(subject, ensure_ascii=False)}'.encode()  # looked for in the text: most records are others'
+    looked_at = 0
+    for path in sorted((data / "runs").glob("[!.]*.json"), reverse=True):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            for task in json.loads(path.read_bytes())["tasks"]:
+            content = path.read_bytes()
+            if about not in content:
+                continue
+            looked_at += 1
+            for task in json.loads(content)["tasks"]:
                 if task["outcome"] in ("built", "reused") and task["name"] in names and task["place"]:
                     places.setdefault(task["name"], task["place"])
-        if names <= places.keys():
+        if names <= places.keys() or looked_at == _NEWEST:
             break
     return places
 
@@ -150,7 +184,7 @@ def _write_record(folder: Path, record: dict[str, Any]) -> None:
 def _page(record: dict[str, Any]) -> str:
     rows = "".join(
         f"<tr><td>{_text(task['name'])}<td>{_text(task['outcome'] or task['outlook'])}"
-        f"<td>{_text('; '.join(_cause(cause) for cause in task['causes']))}<td class=number>{task['seconds']:.2f}<td>{_text(task['place'])}"
+        f"<td>{_text('; '.join(_cause(cause) for cause in task['causes']))}<td class=number>{_seconds(task['seconds'])}<td>{_text(task['place'])}"
         for task in record["tasks"]
         if task["outcome"] != "reused"
     )
@@ -172,6 +206,10 @@ def _page(record: dict[str, Any]) -> str:
 
 def _cause(cause: dict[str, str]) -> str:
     return f"{cause['reason']}: {cause['detail']}" if cause["detail"] else cause["reason"]
+
+
+def _seconds(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.2f}"
 
 
 def _text(value: object) -> str:

@@ -34,6 +34,7 @@ class Manifest:
     run: str
     started_at: str
     duration_s: float
+    name: str = ""  # the task's, for a person; of an older result unknown
 
     def write(self, folder: Path) -> Path:
         """Write the manifest into `folder`."""

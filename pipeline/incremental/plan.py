@@ -26,7 +26,8 @@ def make_plan(root: IncrementalTask) -> Plan:
         verdict = _reuse(task, verdicts)
         if verdict is None:
             if before is None:
-                before = ledger.last_places(root.workspace().data, {task.name for task in tasks})
+                names = {task.name for task in tasks}
+                before = ledger.last_places(root.workspace().data, root.subject, names) or _newest_places(tasks)
             verdict = _judge(task, verdicts, before.get(task.name))
         verdicts[task.name] = verdict
     return Plan(verdicts)
@@ -47,6 +48,17 @@ def walk(root: Any) -> Iterator[Any]:
             waiting.extend((dependency, False) for dependency in reversed(dependencies))
 
 
+def _newest_places(tasks: list[Any]) -> dict[str, str]:
+    """Return the place of each task's newest result, where no record tells of any: they may be lost, and results stand."""
+    newest: dict[str, tuple[str, str]] = {}
+    for results in {task.results for task in tasks if isinstance(task, IncrementalTask)}:
+        for path in results.glob("[!.]*/manifest.json"):
+            if manifest := Manifest.read(path.parent):
+                found = (manifest.started_at, path.parent.as_posix())
+                newest[manifest.name] = max(newest.get(manifest.name, found), found)
+    return {task.name: newest[task.name][1] for task in tasks if task.name in newest}
+
+
 def _reuse(task: ExplainingTask, verdicts: dict[str, Verdict]) -> Verdict | None:
     if not isinstance(task, IncrementalTask):
         return None
@@ -65,7 +77,8 @@ def _judge(task: ExplainingTask, verdicts: dict[str, Verdict], before: str | Non
     seconds = known.duration_s if known else 0.0
     if rebuilt:
         own = task.own_recipe()
-        causes = _causes(known, before, own, needs)
+        damage = known.damage(Path(before or ""), task.workspace().files) if known else None
+        causes = [*([Cause("damaged", damage)] if damage else []), *_causes(known, before, own, needs)]
         is_certain = task.is_forced() or not _stands_somewhere(task.results, own)
         return Verdict(
             task.name,

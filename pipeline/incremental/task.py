@@ -18,12 +18,12 @@ from luigi.task import flatten
 from pipeline.incremental import store
 from pipeline.incremental.digests import digest_file, digest_readable, digest_value
 from pipeline.incremental.errors import CodeInvalid, InputChanged, UserError, explain_place
+from pipeline.incremental.failures import USER_ERROR
 from pipeline.incremental.manifest import FileRecord, Manifest
-from pipeline.incremental.worker import USER_ERROR, incremental
-from pipeline.incremental.workspace import Workspace, run_id
+from pipeline.incremental.worker import incremental
+from pipeline.incremental.workspace import KEY_LENGTH, Workspace, run_id
 
 FORMAT_VERSION = 1  # raise it by hand when this layer changes what a recipe means: everything is rebuilt
-_KEY_LENGTH = 16
 _PYTHON = ".".join(platform.python_version_tuple()[:2])
 _log = logging.getLogger("pipeline")
 
@@ -48,6 +48,7 @@ class ExplainingTask(luigi.Task):
     """A task whose failure shows as its message alone where it is the user's to mend."""
 
     user_error: UserError | None = None
+    time_limit: ClassVar[str] = "worker_timeout"  # how a person knows the setting that limits the task's time
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Give the task a name of its own in each run.
@@ -199,7 +200,7 @@ class IncrementalTask(ExplainingTask):
 
     def is_forced(self) -> bool:
         """Say whether the result is to be built again though it is there."""
-        return self.task_family in incremental().force.replace(",", " ").split()
+        return self.task_family in incremental().force
 
     def damage_of(self, fingerprint: str) -> str | None:
         """Say what is wrong with the result that stands in the place of that fingerprint; None where none does."""
@@ -257,6 +258,7 @@ class IncrementalTask(ExplainingTask):
                 run=run_id(),
                 started_at=started_at.isoformat(timespec="seconds"),
                 duration_s=round(time.perf_counter() - clock, 3),
+                name=self.name,
             )
             manifest.write(folder)
             self._refuse_changes(recipe)
@@ -319,7 +321,7 @@ class IncrementalTask(ExplainingTask):
         return manifest.damage(place, self.workspace().files) or "its manifest is that of another result"
 
     def _place(self, fingerprint: str) -> Path:
-        return self.results / fingerprint[:_KEY_LENGTH]
+        return self.results / fingerprint[:KEY_LENGTH]
 
 
 def _digests_of(task: IncrementalTask, manifests: list[Manifest]) -> list[Any]:

@@ -11,6 +11,7 @@ from luigi.cmdline_parser import CmdlineParser
 from luigi.parameter import ParameterException
 from luigi.task_register import Register, TaskClassException
 
+INTERRUPTED_CODE = 130  # how shells number an end by Ctrl-C
 _SLIPS = (ParameterException, TaskClassException, ValueError)
 
 
@@ -31,7 +32,10 @@ def explained(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Do the same for what Luigi reads before it runs anything: the task's name and its exit codes."""
+    """Do the same for what Luigi reads before it runs anything, the task's name and its exit codes; and end quietly on Ctrl-C."""
+    if isinstance(error, KeyboardInterrupt):
+        sys.stderr.write("Interrupted. What is committed stays: run again to go on.\n")
+        raise SystemExit(INTERRUPTED_CODE)
     slip = _name_slip(error, sys.argv[1:]) if isinstance(error, _SLIPS) else None
     if slip is None:
         sys.__excepthook__(kind, error, trace)

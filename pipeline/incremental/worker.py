@@ -12,6 +12,7 @@ import json
 import logging
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -25,17 +26,40 @@ import luigi.retcodes
 import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
 from luigi.setup_logging import InterfaceLogging
+from luigi.task_register import Register, TaskClassException
 
 from pipeline.incremental import usage
 from pipeline.incremental.errors import UserError, explain_place
+from pipeline.incremental.failures import tell_failure
 from pipeline.incremental.workspace import run_id
 
 if TYPE_CHECKING:
     from pipeline.incremental.account import RunAccount
 
-USER_ERROR = "user error "
 _COMMAND_LINE = "INCREMENTAL_COMMAND_LINE"
 _log = logging.getLogger("pipeline")
+
+
+class TasksParameter(luigi.Parameter[frozenset[str]]):
+    """Names of tasks, between commas or blanks."""
+
+    def parse(self, text: str) -> frozenset[str]:
+        """Return the names; exits with code 2 where no task has one: it would be a slip that nobody sees."""
+        names = text.replace(",", " ").split()
+        for name in names:
+            try:
+                Register.get_task_cls(name)
+            except TaskClassException as error:
+                sys.stderr.write(f"--incremental-force {name}: {error}\n")
+                raise SystemExit(2) from None
+        return frozenset(names)
+
+    def serialize(self, value: frozenset[str]) -> str:
+        """Write the names between commas."""
+        return ",".join(sorted(value))
+
+    def _warn_on_wrong_param_type(self, param_name: str, param_value: Any) -> None:
+        """Luigi would warn about a parameter that is no text."""
 
 
 class incremental(luigi.Config):  # noqa: N801  # Luigi takes the section's name from the class
@@ -46,7 +70,9 @@ class incremental(luigi.Config):  # noqa: N801  # Luigi takes the section's name
         choices=["spawn", "forkserver", "fork"],
         description="How task processes start. fork is unsafe once the parent has used threads.",
     )
-    force: str = luigi.Parameter(default="", description="Tasks to build again though their results are there: Train,Evaluate.")
+    force: frozenset[str] = TasksParameter(
+        default=frozenset(), description="Tasks to build again though their results are there: Train,Evaluate."
+    )
 
 
 class ExplainingWorker(luigi.worker.Worker):
@@ -55,7 +81,7 @@ class ExplainingWorker(luigi.worker.Worker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Choose the start method before Luigi makes its first queue."""
         multiprocessing.set_start_method(incremental().start_method, force=True)
-        self._user_errors: list[tuple[int, str]] = []
+        self._failures: dict[str, tuple[int, str]] = {}
         self._account: RunAccount | None = None
         if CmdlineParser.get_instance() is not None:
             _refuse_silent_failures()
@@ -75,20 +101,21 @@ class ExplainingWorker(luigi.worker.Worker):
         try:
             return bool(super().add(task, *args, **kwargs))
         except BaseException as error:
-            self._close(luigi.retcodes.retcode().unhandled_exception, [str(error)])
+            self._give_up(error)
             raise
 
     def run(self) -> bool:
-        """Run as Luigi does; where the user has something to mend, say it last and exit with its code."""
-        if self._account is not None and not self._user_errors:
+        """Run as Luigi does; where a task failed, say why last, and exit with the code of what the user can mend."""
+        if self._account is not None and not self._failures:
             self._account.plan()
         try:
             succeeded = bool(super().run())
         except BaseException as error:
-            self._close(luigi.retcodes.retcode().unhandled_exception, [str(error)])
+            self._give_up(error)
             raise
-        messages = list(dict.fromkeys(message for _, message in self._user_errors))
-        code = max((code for code, _ in self._user_errors), default=0) or self._code(succeeded=succeeded)
+        messages = list(dict.fromkeys(message for _, message in self._failures.values()))
+        luigis = self._code(succeeded=succeeded)
+        code = max((code or luigis for code, _ in self._failures.values()), default=luigis)
         self._close(code, messages)
         if messages and CmdlineParser.get_instance() is not None:
             logging.getLogger("luigi-interface").info(luigi.execution_summary.summary(self))
@@ -96,6 +123,16 @@ class ExplainingWorker(luigi.worker.Worker):
                 _log.error(message)
             raise SystemExit(code)
         return succeeded
+
+    def _give_up(self, error: BaseException) -> None:
+        """Close the account of a run that cannot go on, after its children have ended."""
+        for process in self._running_tasks.values():
+            if process.is_alive():
+                process.terminate()
+        if isinstance(error, KeyboardInterrupt):
+            self._close(usage.INTERRUPTED_CODE, [])
+        else:
+            self._close(luigi.retcodes.retcode().unhandled_exception, [str(error)])
 
     def _close(self, code: int, messages: list[str]) -> None:
         if self._account is not None:
@@ -114,33 +151,47 @@ class ExplainingWorker(luigi.worker.Worker):
         }
         return int(by_status.get(status.name, 0))
 
+    def _run_task(self, task_id: str) -> None:
+        """Let the account hear of it."""
+        if self._account is not None and task_id not in self._running_tasks:
+            self._account.start(task_id)
+        super()._run_task(task_id)
+
+    def _handle_next_task(self) -> None:
+        """Let the account hear of each look at the tasks that run."""
+        if self._account is not None:
+            self._account.wait()
+        super()._handle_next_task()
+
     def _log_complete_error(self, task: Any, tb: str) -> None:
-        """Keep what the user can mend for the end, where Luigi would log a traceback."""
-        if not self._keep_user_error(task):
+        """Keep the message for the end; what the user can mend is no traceback before."""
+        if not self._keep_error(task, tb):
             super()._log_complete_error(task, tb)
 
     def _log_dependency_error(self, task: Any, tb: str) -> None:
-        """Keep what the user can mend for the end, where Luigi would log a traceback."""
-        if not self._keep_user_error(task):
+        """Keep the message for the end; what the user can mend is no traceback before."""
+        if not self._keep_error(task, tb):
             super()._log_dependency_error(task, tb)
 
-    def _keep_user_error(self, task: Any) -> bool:
+    def _keep_error(self, task: Any, tb: str) -> bool:
+        """Keep the message of a task that cannot be asked whether it is complete; say whether the user can mend it."""
         error = getattr(task, "user_error", None)
-        if error is not None:
-            self._user_errors.append((error.exit_code, str(error)))
+        self._failures[task.task_id] = (error.exit_code, str(error)) if error else tell_failure(tb, *_name_of(task))
         return error is not None
 
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
-        """Keep messages for the user, and escape them for the visualiser, which shows them as HTML."""
-        if self._account is not None and kwargs.get("status") in ("DONE", "FAILED"):
-            self._account.hear(kwargs.get("task_id", ""), failed=kwargs["status"] == "FAILED")
+        """Keep why a task failed, and escape it for the visualiser, which shows it as HTML."""
+        task_id, status = kwargs.get("task_id", ""), kwargs.get("status")
+        if self._account is not None and status in ("DONE", "FAILED"):
+            self._account.hear(task_id, failed=status == "FAILED")
         explanation = kwargs.get("expl")
         with contextlib.suppress(ValueError):  # Luigi hands failures over as JSON, one kind as plain text
             explanation = json.loads(explanation or "null")
+        if status == "DONE":
+            self._failures.pop(task_id, None)  # a second attempt
         if isinstance(explanation, str):
-            if kwargs.get("status") == "FAILED" and explanation.startswith(USER_ERROR):
-                code, _, message = explanation.removeprefix(USER_ERROR).partition(": ")
-                self._user_errors.append((int(code), message))
+            if status == "FAILED":
+                self._failures[task_id] = tell_failure(explanation, *_name_of(self._scheduled_tasks.get(task_id)))
             kwargs["expl"] = json.dumps(html.escape(explanation))
         super()._add_task(*args, **kwargs)
 
@@ -161,6 +212,7 @@ class TaskContext:
         """Set the child up; in the parent there is nothing to do."""
         if not self._is_child:
             return
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches children too; the parent ends them
         threading.Thread(target=_end_with_parent, daemon=True).start()
         if os.environ.get(_COMMAND_LINE) and CmdlineParser.get_instance() is None:
             self._stack.enter_context(CmdlineParser.global_instance(sys.argv[1:]))
@@ -178,6 +230,11 @@ def install() -> None:
     sys.excepthook = usage.excepthook
     # Luigi reads its rpc settings where its own check for unknown settings does not look.
     warnings.filterwarnings("ignore", message=".*'rpc_[a-z_]+' with value .* that is not consumed")
+
+
+def _name_of(task: Any) -> tuple[str, str]:
+    """Return a task's name for a person, and that of the setting which limits its time."""
+    return getattr(task, "name", str(task)), getattr(task, "time_limit", "worker_timeout")
 
 
 def _refuse_silent_failures() -> None:

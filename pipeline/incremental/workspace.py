@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from pipeline.incremental.code import CodeReader
 from pipeline.incremental.digests import DigestMemory, Memory
+from pipeline.incremental.manifest import NAME
 
+KEY_LENGTH = 16  # digits of a fingerprint that name its result's folder
 _RUN = "INCREMENTAL_RUN"
 
 
@@ -35,6 +38,13 @@ class Workspace:
     def locks(self) -> Path:
         """The folder of lock files."""
         return self.data / "locks"
+
+    def results(self) -> Iterator[Path]:
+        """Yield the folder of every committed result."""
+        pattern = f"{'[0-9a-f]' * KEY_LENGTH}/{NAME}"
+        stages = [path for path in self.data.glob("[!.]*/") if path.name not in self.foreign]
+        for stage in sorted([*stages, *self.more_results]):
+            yield from sorted(path.parent for path in stage.glob(pattern))
 
     @cached_property
     def files(self) -> DigestMemory:

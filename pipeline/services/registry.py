@@ -22,13 +22,14 @@ from mlflow.entities import Dataset, DatasetInput, Metric, Param
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline import paths, receipts
 from pipeline.errors import UserError
 from pipeline.incremental import store
 
 for _name in ("mlflow", "alembic"):  # they tell of tables that they make, and of each error before they raise it
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 FINGERPRINT = "fingerprint"
-_DATABASE = "mlflow.db"
+_DATABASE = paths.MLFLOW_DATABASE.name
 
 
 class TrackingFailed(UserError):
@@ -96,8 +97,8 @@ def open_client(folder: Path) -> MlflowClient:
     if not path.exists():
         # Made beside and renamed when whole: one that is killed while it is made would be of no use to anyone.
         folder.mkdir(parents=True, exist_ok=True)
-        for draft in folder.glob(f".{_DATABASE}.*"):
-            draft.unlink()
+        for old in [*folder.glob(f".{_DATABASE}.*"), *(folder / receipts.FOLDER).glob("*.json")]:
+            old.unlink()  # receipts of a database that is gone say nothing of the new one
         draft = folder / f".{_DATABASE}.{uuid.uuid4().hex[:8]}"
         _client(draft).search_experiments(max_results=1)
         draft.replace(path)
@@ -112,10 +113,13 @@ def _client(path: Path) -> MlflowClient:
 def _record(training: Training, client: MlflowClient, folder: Path) -> Recorded:
     experiment = _experiment(client, training.market, folder)
     run_id = _run(client, experiment, training)
+    told = client.get_run(
+        run_id
+    ).data.params  # MLflow refuses another value, which the same training may have: equal parts of other shares
     client.log_batch(
         run_id,
         metrics=[Metric(name, value, _millis(training.judged_at), 0) for name, value in sorted(training.metrics.items())],
-        params=[Param(name, value) for name, value in sorted(training.parameters.items())],
+        params=[Param(name, value) for name, value in sorted(training.parameters.items()) if name not in told],
     )
     client.log_inputs(run_id, [_dataset(name, digest) for name, digest in sorted(training.digests.items())])
     with TemporaryDirectory() as drawn:

@@ -26,7 +26,7 @@ def record(market: str, train: Any, split: Any, evaluate: Any) -> dict[str, str]
         started_at=manifest.started_at,
         duration_s=manifest.duration_s,
         judged_at=evaluate.manifest.started_at,
-        parameters={**manifest.recipe["parameters"], "features": ", ".join(metrics["features"])},
+        parameters={**manifest.recipe["parameters"], **_parameters_of(split), "features": ", ".join(metrics["features"])},
         metrics=registry.plain_metrics(metrics),
         digests={
             f"{split.name}: {name}": record.sha256 for name, record in split.manifest.files.items() if name.endswith(".parquet")
@@ -35,3 +35,9 @@ def record(market: str, train: Any, split: Any, evaluate: Any) -> dict[str, str]
     )
     recorded = registry.record_training(training, paths.MLFLOW, paths.workspace().locks)
     return {"training": manifest.fingerprint, "run_id": recorded.run_id, "version": recorded.version}
+
+
+def _parameters_of(split: Any) -> dict[str, str]:
+    """Return what decided the parts that the model learnt from and was judged on: Split.test_share."""
+    parameters: dict[str, str] = split.manifest.recipe["parameters"]
+    return {f"{split.task_family}.{name}": value for name, value in parameters.items() if name != "market"}

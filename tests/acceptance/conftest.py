@@ -81,6 +81,10 @@ class Project:
             for name in manifest["files"]
         }
 
+    def records(self) -> list[dict]:
+        """Return the records of all runs, the oldest first."""
+        return [json.loads(path.read_text()) for path in sorted(self.root.glob("data/runs/*.json"))]
+
     def leftovers(self) -> list[str]:
         """Return what a clean end leaves none of: drafts, half-built folders, locks."""
         found = [*self.root.glob("data/**/.*"), *self.root.glob("models/.*"), *self.root.glob("data/locks/*")]

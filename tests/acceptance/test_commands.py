@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pty
 import signal
 import sqlite3
-import struct
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 
@@ -34,6 +31,11 @@ def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) 
     code, printed = project.pipeline("explain", *SMALL)
     assert code == 0, printed
     assert printed.startswith("Evaluate sample  runs, first run; upstream: Train sample, Split sample")
+    pasted = project.pipeline("explain", "--module", "pipeline", "Evaluate", "--local-scheduler", *SMALL)
+    assert pasted == (0, printed)
+    code, plain = project.run(sys.executable, "-m", "pipeline", "explain", *SMALL, PYTHONIOENCODING="ascii")
+    assert (code, plain) == (0, printed.replace("├", "?").replace("─", "?").replace("└", "?").replace("│", "?"))
+    assert project.run("sh", "-c", f"{sys.executable} -m pipeline explain | true") == (0, "")
 
     assert project.evaluate()[0] == 0
     code, printed = project.pipeline("explain", *SMALL)
@@ -54,7 +56,10 @@ def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("explain", "Evalute"), "Did you mean"),
+        (("explain", "Evalute"), "There is no task 'Evalute'. Did you mean 'Evaluate'?"),
+        (("explain", "RangeDaily"), "There is no task 'RangeDaily', only Check, Clean, Evaluate"),
+        (("explain", "NoDelivery"), "There is no task 'NoDelivery'"),
+        (("explain", "--incremental-force", "Splot"), "No task Splot. Did you mean:\nSplit"),
         (("explain", "--market", "smaple"), "did you mean 'sample'?"),
         (("explain", "--Train-iterations-factor", "many"), "iterations-factor"),
         (("status", "--market", "smaple"), "did you mean 'sample'?"),
@@ -196,7 +201,6 @@ def _versions(project: Project) -> list[str]:
 
 def test_a_terminal_shows_a_bar_with_the_time_left_and_a_file_does_not(project: Project) -> None:
     master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     command = [BIN / "luigi", "--module", "pipeline", "Evaluate", "--local-scheduler", *SMALL]
     run = subprocess.Popen(
         command,
@@ -221,5 +225,7 @@ def test_a_terminal_shows_a_bar_with_the_time_left_and_a_file_does_not(project: 
     assert b"100%" in shown
     assert b"Train sample" in shown
     assert b"<00:" in shown
+    built = shown[shown.index(b"Train     built") - 30 :]
+    assert b"\r\x1b[K" in built[:30], "the child's line takes the bar's place"
 
     assert b"100%" not in project.evaluate("--Train-iterations-factor", "0.021")[1].encode()

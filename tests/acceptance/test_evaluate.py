@@ -141,6 +141,22 @@ def test_a_child_ends_with_its_parent(project: Project) -> None:
     run.communicate()
 
 
+def test_ctrl_c_ends_a_run_with_a_line_and_its_own_state(project: Project) -> None:
+    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000")
+    _wait_for(lambda: list(project.root.glob("models/.building-*")))
+    time.sleep(0.5)
+
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: the child hears it too
+    printed, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 130, printed
+    assert printed.strip().splitlines()[-1].startswith("Interrupted.")
+    assert "Traceback" not in printed
+    record = project.records()[-1]
+    assert (record["state"], record["exit"], record["messages"]) == ("interrupted", 130, [])
+    assert project.leftovers() == []
+
+
 def test_a_folder_without_settings_is_refused(project: Project) -> None:
     (project.root / "luigi.cfg").unlink()
 
@@ -155,7 +171,35 @@ def test_a_time_limit_on_train_fails_the_run(project: Project) -> None:
     code, printed = project.luigi("Evaluate", "--local-scheduler", "--Train-iterations-factor", "100", "--Train-max-seconds", "6")
 
     assert code == 30, printed
+    message = "Train sample: ended after 6 s ([Train] max_seconds)"
+    assert printed.strip().splitlines()[-1].endswith(message)
+    assert project.records()[-1]["messages"] == [message]
     assert not list(project.root.glob("models/[!.]*"))
+
+
+def test_a_training_that_is_killed_fails_the_run_with_the_reason_last(project: Project) -> None:
+    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000")
+    _wait_for(lambda: list(project.root.glob("models/.building-*")))
+    (child,) = [each for each in psutil.Process(run.pid).children(recursive=True) if "spawn_main" in " ".join(each.cmdline())]
+
+    child.kill()
+    printed, _ = run.communicate(timeout=60)
+
+    assert run.returncode == 30, printed
+    message = "Train sample: killed (signal 9; out of memory?)"
+    assert printed.strip().splitlines()[-1].endswith(message)
+    assert project.records()[-1]["messages"] == [message]
+
+
+def test_an_exception_of_our_own_is_kept_in_the_record_with_its_line(project: Project) -> None:
+    path = project.root / "pipeline/stages/check.py"
+    path.write_text(path.read_text() + "\n\ndef judge_intake(accounts, demands):\n    raise KeyError('gone')\n")
+
+    code, printed = project.evaluate()
+
+    assert code == 30, printed
+    line = len(path.read_text().splitlines())
+    assert project.records()[-1]["messages"] == [f"Check sample: KeyError: 'gone' (pipeline/stages/check.py:{line})"]
 
 
 def test_without_luigid_a_run_says_so_and_names_both_ways_out(project: Project) -> None:
@@ -179,6 +223,7 @@ def test_without_luigid_a_run_says_so_and_names_both_ways_out(project: Project) 
         (("--Train-profile", "best"), "--Train-profile 'best' is none of full, quick"),
         (("--Train-level", "90%"), "--Train-level '90%' is not a share"),
         (("--Split-test-share", "1.2"), "is not a share above 0 and below 1"),
+        (("--incremental-force", "Train,Splot"), "--incremental-force Splot: No task Splot. Did you mean:\nSplit"),
     ],
 )
 def test_a_slip_on_the_command_line_exits_2(project: Project, arguments: tuple[str, ...], says: str) -> None:
@@ -210,6 +255,14 @@ def test_no_delivery_exits_20(project: Project) -> None:
     assert code == 20, printed
     assert "data/raw/sample holds no file like *.csv" in printed.strip().splitlines()[-1]
     assert "Traceback" not in printed
+
+
+def test_a_night_before_all_deliveries_exits_20_and_explain_says_the_same(project: Project) -> None:
+    said = "data/raw/sample holds none dated up to 2020-01-01; the first is of 2025-01-06."
+    for code, printed in (project.evaluate("--as-of", "2020-01-01"), project.pipeline("explain", "--as-of", "2020-01-01")):
+        assert code == 20, printed
+        assert printed.strip().endswith(said)
+        assert "Traceback" not in printed
 
 
 def test_header_only_deliveries_exit_20_with_the_reason_last(project: Project) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import shutil
+from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -97,11 +99,19 @@ class Project:
         for verdict in plan.verdicts.values():
             assert bool(verdict.causes) == (verdict.outlook != "reused"), plan.tree()
 
+    def command(self, run: Callable[[Namespace], int], **options: object) -> int:
+        """Run a command of `python -m pipeline` as a new process would; return its exit code."""
+        with self._settings({}):
+            self.forget()
+            return run(Namespace(**options))
+
     def forget(self) -> None:
         """Forget what a process remembers."""
         Register.clear_instance_cache()
         incremental_task._version.cache_clear()
-        workspace = Workspace("pipeline", self.source, Path("data"), skipped=("pipeline.incremental",))
+        workspace = Workspace(
+            "pipeline", self.source, Path("data"), skipped=("pipeline.incremental",), more_results=(paths.MODELS,)
+        )
         self._monkeypatch.setattr(paths, "workspace", lambda: workspace)
 
     def committed_by(self, run: str) -> list[dict]:
@@ -110,6 +120,12 @@ class Project:
 
     def manifests(self) -> list[Path]:
         return sorted([*self.root.glob("data/[!.]*/[!.]*/manifest.json"), *self.root.glob("models/[!.]*/manifest.json")])
+
+    def age(self, days: float) -> None:
+        """Make every result that many days older."""
+        for path in self.manifests():
+            then = path.stat().st_mtime - days * 24 * 3600
+            os.utime(path.parent, (then, then))
 
     def current(self) -> dict:
         return json.loads((self.root / "data/current/tiny.json").read_text())

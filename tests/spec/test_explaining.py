@@ -42,6 +42,16 @@ def truncate_split(project: Project) -> None:
     path.write_bytes(path.read_bytes()[:-10])
 
 
+def truncate_split_and_edit_clean(project: Project) -> None:
+    truncate_split(project)
+    append("source/stages/clean.py", "\nNEW = 1\n")(project)
+
+
+def lose_records(project: Project) -> None:
+    shutil.rmtree(project.root / "data/runs")
+    edit_raw(project)
+
+
 def delete_clean(project: Project) -> None:
     folder = project.result("clean")
     folder.chmod(0o755)
@@ -53,12 +63,15 @@ def delete_clean(project: Project) -> None:
     [
         (add_night, "Ingest tiny/2025-03-01.csv", "runs, first run"),
         (edit_raw, "Ingest tiny/2025-01-06.csv", "runs, input changed: delivery"),
+        (add_night, "Check tiny", "input changed: deliveries: + 2025-03-01.csv"),
         (edit_raw, "Clean tiny", "may run, upstream: "),
         (append("markets/tiny.toml", "\n[columns.price]\nlimits = [9000, 2000000]\n"), "Ingest tiny/2025-01-06.csv", "input changed: market.columns.price.limits [10000.0, 2000000.0] → [9000.0, 2000000.0]"),
         (append("source/stages/clean.py", "\nNEW = 1\n"), "Clean tiny", "runs, code changed: pipeline.stages.clean"),
         (append("source/stages/clean.py", "\nNEW = 1\n"), "Split tiny", "may run, upstream: Clean tiny"),
         (truncate_split, "Split tiny", "runs, damaged: train.parquet has"),
+        (truncate_split_and_edit_clean, "Split tiny", "may run, damaged: train.parquet has"),
         (delete_clean, "Clean tiny", "is gone"),
+        (lose_records, "Ingest tiny/2025-01-06.csv", "runs, input changed: delivery"),
     ],
 )  # fmt: skip
 def test_the_cause_is_named(project: Project, change: Callable[[Project], None], name: str, expected: str) -> None:
@@ -95,6 +108,15 @@ def test_the_next_change_is_compared_with_the_last_run_and_not_with_the_newest_r
     project.run(Train_iterations_factor="0.04")
     assert project.plan is not None
     assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.02 → 0.04"
+
+
+def test_the_runs_of_other_markets_do_not_hide_the_last_of_this(project: Project) -> None:
+    for number in range(60):
+        record = {"run": f"run-9{number:03d}", "state": "done", "subject": "other", "tasks": []}
+        (project.root / f"data/runs/{record['run']}.json").write_text(json.dumps(record))
+    project.run(Train_iterations="9")
+    assert project.plan is not None
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations 8 → 9"
 
 
 def test_a_task_built_by_force_gives_the_same_bytes_and_stops_the_wave(project: Project) -> None:
@@ -152,7 +174,10 @@ class TestLedger:
         record = self.record(project)
         assert (record["state"], record["exit"]) == ("failed", 20)
         assert "was set aside" in record["messages"][0]
-        assert {task["name"]: task["outcome"] for task in record["tasks"]}["Check tiny"] == "failed"
+        tasks = {task["name"]: task for task in record["tasks"]}
+        assert tasks["Check tiny"]["outcome"] == "failed"
+        assert tasks["Check tiny"]["seconds"] > 0
+        assert (tasks["Clean tiny"]["outcome"], tasks["Clean tiny"]["seconds"]) == ("not run", None)
 
     def test_the_page_says_the_same_and_holds_no_markup_from_outside(self, project: Project) -> None:
         (project.raw / "<b>x<b>.csv").write_text("nothing\n")
@@ -171,6 +196,35 @@ class TestLedger:
         project.run()
         assert _read(path)["state"] == "killed"
         assert ledger.running(project.root / "data") == []
+
+    def test_the_record_of_a_killed_run_says_what_it_committed(self, project: Project) -> None:
+        (path,) = project.root.glob("data/runs/*.json")
+        record = _read(path)
+        finished = {
+            "name": "Score tiny",
+            "family": "Score",
+            "outlook": "runs",
+            "causes": [],
+            "seconds": 3.0,
+            "place": "",
+            "outcome": None,
+        }
+        unknown = {"outcome": None, "place": "", "seconds": 0.0}
+        tasks = [*({**task, **unknown} for task in record["tasks"]), finished]
+        path.write_text(json.dumps({**record, "state": "running", "tasks": tasks}))
+        project.run()
+        killed = _read(path)
+        assert killed["state"] == "killed"
+        assert "as was found at 2" in killed["messages"][0]
+        assert killed["tasks"][:-1] == record["tasks"]
+        assert killed["tasks"][-1] == {**finished, "outcome": "not finished", "seconds": None}
+
+    def test_a_record_that_cannot_be_written_is_told_once(self, project: Project, caplog: pytest.LogCaptureFixture) -> None:
+        shutil.rmtree(project.root / "data/runs")
+        (project.root / "data/runs").touch()
+        project.run(Train_iterations="9")
+        (told,) = [message for message in caplog.messages if "record" in message]
+        assert told.startswith("The record of this run cannot be written: data/runs")
 
     def test_a_damaged_record_disturbs_nobody(self, project: Project) -> None:
         (project.root / "data/runs/zzz.json").write_text("{")

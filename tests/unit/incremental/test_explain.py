@@ -57,9 +57,27 @@ def test_a_recipe_without_dependencies_is_compared_in_all_else():
 
 
 def test_long_values_are_cut():
-    (cause,) = causes(settings={"limits": list(range(100)), "deep": {"er": "x"}})
-    assert len(cause) < 120
+    (cause,) = causes(settings={"limits": {"a": "x" * 50}, "deep": {"er": "x" * 60}})
     assert "…" in cause
+
+
+NIGHTS = [f"2025-01-0{night}.csv" for night in range(1, 8)]
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        ([*NIGHTS, "2025-01-09.csv"], "+ 2025-01-09.csv"),
+        (NIGHTS[1:], "− 2025-01-01.csv"),
+        ([*NIGHTS[:3], "new.csv", *NIGHTS[4:]], "+ new.csv, − 2025-01-04.csv"),
+        ([*NIGHTS, NIGHTS[0]], "+ 2025-01-01.csv"),
+        (NIGHTS[5:], "− 2025-01-01.csv, − 2025-01-02.csv, − 2025-01-03.csv and 2 more"),
+        (NIGHTS[::-1], "another order"),
+    ],
+)
+def test_of_a_long_list_the_items_that_came_and_went_are_named(now, told):
+    before, after = ({**RECIPE, "settings": {"deliveries": nights}} for nights in (NIGHTS, now))
+    assert [str(cause) for cause in compare(before, after, NEEDS)] == [f"input changed: deliveries: {told}"]
 
 
 PLAN = Plan(

@@ -83,6 +83,13 @@ def test_judged_anew_the_same_training_has_the_new_metrics(folder):
     assert registry.open_client(folder).get_run(first.run_id).data.metrics == {"mae": 1.25}
 
 
+def test_judged_anew_on_parts_that_other_parameters_made_alike_it_keeps_the_first(folder):
+    first = record(folder, parameters={"Split.min_judged": "50"})
+    record(folder, parameters={"Split.min_judged": "40", "iterations": "8"})
+    told = registry.open_client(folder).get_run(first.run_id).data.params
+    assert told == {"Split.min_judged": "50", "iterations": "8"}
+
+
 def test_another_training_is_another_run_and_the_next_version(folder):
     first, second = record(folder), record(folder, fingerprint="e" * 64, folder=Path("models/eeee"))
     assert first.run_id != second.run_id
