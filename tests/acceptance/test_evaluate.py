@@ -142,7 +142,7 @@ def test_a_child_ends_with_its_parent(project: Project) -> None:
 
 
 def test_ctrl_c_ends_a_run_with_a_line_and_its_own_state(project: Project) -> None:
-    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000")
+    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations-factor", "100")
     _wait_for(lambda: list(project.root.glob("models/.building-*")))
     time.sleep(0.5)
 
@@ -178,7 +178,7 @@ def test_a_time_limit_on_train_fails_the_run(project: Project) -> None:
 
 
 def test_a_training_that_is_killed_fails_the_run_with_the_reason_last(project: Project) -> None:
-    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations", "100000")
+    run = project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations-factor", "100")
     _wait_for(lambda: list(project.root.glob("models/.building-*")))
     (child,) = [each for each in psutil.Process(run.pid).children(recursive=True) if "spawn_main" in " ".join(each.cmdline())]
 

@@ -117,7 +117,7 @@ def test_nobody_is_told_anything(project: Project) -> None:
 
     registry = project.root / "pipeline/services/registry.py"
     registry.write_text(re.sub(r"(?m)^os\.environ\[.*\n", "", registry.read_text()))
-    code, printed = project.run(*evaluate, "--Train-iterations", "21", PYTHONPATH=f"{guard}:{project.root}")
+    code, printed = project.run(*evaluate, "--Train-iterations-factor", "0.021", PYTHONPATH=f"{guard}:{project.root}")
     assert code == 0, printed
     assert told.exists(), "without our two lines MLflow does tell, and the guard hears of it"
 

@@ -114,9 +114,9 @@ def test_the_runs_of_other_markets_do_not_hide_the_last_of_this(project: Project
     for number in range(60):
         record = {"run": f"run-9{number:03d}", "state": "done", "subject": "other", "tasks": []}
         (project.root / f"data/runs/{record['run']}.json").write_text(json.dumps(record))
-    project.run(Train_iterations="9")
+    project.run(Train_iterations_factor="0.009")
     assert project.plan is not None
-    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations 8 → 9"
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.008 → 0.009"
 
 
 def test_a_task_built_by_force_gives_the_same_bytes_and_stops_the_wave(project: Project) -> None:
@@ -222,7 +222,7 @@ class TestLedger:
     def test_a_record_that_cannot_be_written_is_told_once(self, project: Project, caplog: pytest.LogCaptureFixture) -> None:
         shutil.rmtree(project.root / "data/runs")
         (project.root / "data/runs").touch()
-        project.run(Train_iterations="9")
+        project.run(Train_iterations_factor="0.009")
         (told,) = [message for message in caplog.messages if "record" in message]
         assert told.startswith("The record of this run cannot be written: data/runs")
 
