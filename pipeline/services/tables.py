@@ -37,12 +37,15 @@ class RawTable:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a delivery's bytes, unpacked where they are gzip's; raises DeliveryUnreadable where that is not possible."""
+    """Return a delivery's bytes, unpacked where they are gzip's; raises DeliveryUnreadable where that is not possible.
+
+    The bytes alone decide, never the name: two names of the same bytes must mean the same rows (see Ingest's recipe).
+    """
     try:
         content = path.read_bytes()
     except PermissionError as error:
         raise DeliveryUnreadable(f"the file may not be read ({error.strerror}); let this user read it") from None
-    return _unpack(content) if content.startswith(_GZIP) or path.suffix == ".gz" else content
+    return _unpack(content) if content.startswith(_GZIP) else content
 
 
 def _unpack(content: bytes) -> bytes:

@@ -371,6 +371,19 @@ def test_a_delivery_that_arrives_during_a_run_belongs_to_the_next(project: Proje
     assert project.run() == sorted(["Ingest", *ALL_BUT_INGEST])
 
 
+def test_text_that_was_named_as_gzip_is_the_same_rows_under_its_right_name(project: Project) -> None:
+    misnamed = project.raw / "2025-02-01.csv.gz"
+    add_delivery(project)
+    (project.raw / "2025-02-01.csv").rename(misnamed)
+
+    assert project.run() == sorted(["Ingest", *ALL_BUT_INGEST])
+    assert project.account()["set_aside"] == {}
+
+    misnamed.rename(project.raw / "2025-02-01.csv")
+    assert project.run() == ["Check"]
+    assert project.account()["set_aside"] == {}
+
+
 def test_an_earlier_night_sees_earlier_deliveries_and_never_moves_current_back(project: Project) -> None:
     before = project.current()
     nights = sorted(path.stem for path in project.raw.glob("*.csv"))
