@@ -219,8 +219,8 @@ def test_one_make_alone_is_enough(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("separators", "seperators", "unknown field `seperators` - at `$.files` (did you mean 'separators'?)"),
-        ('headers = ["fuel"]', 'headers = "fuel"', "[columns.fuel] Expected `array`, got `str`"),
+        ("separators", "seperators", "[files] has no key 'seperators' (did you mean 'separators'?)"),
+        ('headers = ["fuel"]', 'headers = "fuel"', '[columns.fuel] headers must be a list of texts, not "fuel"'),
         ("limits = [1950, 2027]", "limits = [2027, 1950]", "[columns.year] limits [2027.0, 1950.0] are upside down"),
         ("[check]", '[[reject]]\nreason = "r"\nbetween = { year = [1, 9] }\n[check]', "can never meet a year of [1.0, 9.0]"),
         ("title = ", "title ", "is not valid TOML"),
