@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import configparser
 import importlib
 import sys
 from collections.abc import Callable
@@ -32,13 +33,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run a command; print what the user can mend as its message alone."""
-    from pipeline.errors import UserError
+    from pipeline.errors import UsageWrong, UserError
 
     try:
         return run(options)
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except configparser.Error as error:
+        sys.stderr.write(f"luigi.cfg cannot be read: {' '.join(str(error).split())}\n")
+        return UsageWrong.exit_code
     except OSError as error:
         if error.filename is None:
             raise

@@ -28,6 +28,7 @@ from pipeline.parameters import (
     AsOfParameter,
     CountFromZeroParameter,
     CountParameter,
+    DeliveryParameter,
     MarketParameter,
     ShareParameter,
 )
@@ -61,7 +62,7 @@ class Stage(IncrementalTask):
 class Ingest(Stage):
     """Parse one delivery; its name matters only for what the market takes from it."""
 
-    delivery: str = luigi.Parameter(description="The file's path below the market's folder.")
+    delivery: str = DeliveryParameter(description="The file's path below the market's folder.")
     outside_fingerprint = frozenset({"delivery"})
 
     @property
@@ -108,8 +109,10 @@ class NoDelivery(ExplainingTask):
     def run(self) -> None:
         """Raise NoUsableDelivery."""
         patterns = load_market(self.market, tuple(paths.market_folders())).files.patterns
+        folder = paths.deliveries(self.market)
+        found = f"holds no file like {' or '.join(patterns)}" if folder.exists() else "does not exist"
         raise NoUsableDelivery(
-            f"No delivery of {self.market}: {paths.deliveries(self.market)} holds no file like {' or '.join(patterns)}. Put one there, "
+            f"No delivery of {self.market}: {folder} {found}. Put one there, "
             "name another folder with --pipeline-raw, or write synthetic ones with `python -m pipeline sample`."
         )
 
@@ -232,7 +235,7 @@ class Train(DatedStage):
 
     iterations: int = CountParameter(default=600, description="Boosting iterations.")
     learning_rate: float = ShareParameter(default=0.1)
-    max_leaf_nodes: int = CountParameter(default=63)
+    max_leaf_nodes: int = CountParameter(default=63, least=2)
     min_samples_leaf: int = CountParameter(default=10)
     level: float = ShareParameter(default=0.9, description="Share of prices that an interval is meant to hold.")
     seed: int = CountFromZeroParameter(default=0)

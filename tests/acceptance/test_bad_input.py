@@ -292,13 +292,26 @@ def test_a_folder_one_may_not_write_is_named(shop: Shop, folder: str) -> None:
 
 
 @pytest.mark.skipif(not CAN_BE_BOUND, reason="root is bound by no permissions, and setpriv is not here to change that")
-def test_a_folder_of_deliveries_that_may_not_be_read_is_not_passed_over(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("mode", "said"), [(0, "data/raw/shop/deep may not be read"), (0o400, "deep/below.csv may not be entered")]
+)
+def test_a_folder_of_deliveries_that_may_not_be_read_is_not_passed_over(shop: Shop, mode: int, said: str) -> None:
     (shop.raw / "deep").mkdir()
     shop.deliver("deep/below.csv", cars(20, "Opel"))
-    (shop.raw / "deep").chmod(0)
+    (shop.raw / "deep").chmod(mode)
 
     code, printed = shop.run(bound_by_permissions=True)
 
     (shop.raw / "deep").chmod(0o755)
     assert code == 20, printed
-    assert "data/raw/shop/deep may not be read (Permission denied)" in printed.strip().splitlines()[-1]
+    assert f"{said} (Permission denied)" in printed.strip().splitlines()[-1]
+
+
+@pytest.mark.skipif(not CAN_BE_BOUND, reason="root is bound by no permissions, and setpriv is not here to change that")
+def test_a_markets_toml_that_may_not_be_read_is_named(shop: Shop) -> None:
+    (shop.project.root / "markets/shop.toml").chmod(0)
+
+    code, printed = shop.run(bound_by_permissions=True)
+
+    assert code == 2, printed
+    assert "markets/shop.toml may not be read (Permission denied)" in printed.strip().splitlines()[-1]
