@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.stages.check import most_rejected
+
 _SHOWN = 12  # reasons, and names in a list
 
 
-def tell_intake(account: Mapping[str, Any]) -> list[str]:
-    """Tell what became of the rows of all deliveries (Check's account)."""
+def tell_intake(account: Mapping[str, Any], places: Mapping[str, str] | None = None) -> list[str]:
+    """Tell what became of the rows of all deliveries; `places` says where each one's rejected rows lie.
+
+    `account` is Check's, possibly one that was written before accounts held examples.
+    """
     lines = [
         f"{account['rows']:,} rows in {_count(len(account['deliveries']), 'delivery', 'deliveries')}: {account['accepted']:,} accepted, "
         f"{account['rejected']:,} rejected, {account['unreadable']:,} unreadable"
     ]
     titles = {"reasons": "rejected", "dropped_values": "values lost", "rehomed": "values sent home"}
-    lines.extend(f"{title}: {_name_counts(account[key])}" for key, title in titles.items() if account[key])
+    lines.extend(
+        f"{title}: {_name_counts(account[key], account.get('examples', {}))}" for key, title in titles.items() if account[key]
+    )
+    lines.extend(f"it may help to {remedy}" for remedy in account.get("remedies", ()))
+    most = most_rejected(account["deliveries"]) if places else None
+    if most and places:
+        lines.append(f"rejected rows are kept whole, with every reason: most are those of {most}, in {places[most]}")
     lines.extend(f"set aside {name}: {reason}" for name, reason in account["set_aside"].items())
     return lines
 
@@ -48,9 +59,11 @@ def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _name_counts(counts: Mapping[str, int]) -> str:
+def _name_counts(counts: Mapping[str, int], examples: Mapping[str, str]) -> str:
     most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    named = ", ".join(f"{name}: {count:,}" for name, count in most[:_SHOWN])
+    named = ", ".join(
+        f"{name}: {count:,}" + (f" ({examples[name]})" if name in examples else "") for name, count in most[:_SHOWN]
+    )
     return named + (f", and {len(most) - _SHOWN} more" if len(most) > _SHOWN else "")
 
 

@@ -167,12 +167,16 @@ class Check(DatedStage):
         folders = [task.folder for task in self.upstream("Ingest")]
         accounts = [documents.read_document(path / "account.json") for path in folders]
         demands = msgspec.convert(settings["demands"], Demands)
-        account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands)
+        account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands, self._places())
         documents.write_document(account, folder / "account.json")
 
     def summary(self) -> list[str]:
         """Tell what became of the rows."""
-        return summary.tell_intake(json.loads((self.folder / "account.json").read_bytes()))
+        return summary.tell_intake(json.loads((self.folder / "account.json").read_bytes()), self._places())
+
+    def _places(self) -> dict[str, str]:
+        """Say where the rejected rows of each delivery lie."""
+        return {task.delivery: f"{task.folder}/rejected.parquet" for task in self.upstream("Ingest")}
 
 
 class Clean(DatedStage):

@@ -82,7 +82,13 @@ def change_price_in(part: str) -> Change:
 
 
 def edit_rejected_row(project: Project) -> None:
-    """Change one absurd price into another: rejected before, rejected after, for the same reason."""
+    """Change the city of a car with an absurd price: rejected before, rejected after, for the same reason and price."""
+    (path,) = [path for path in project.raw.glob("*.csv") if b"612037205" in path.read_bytes()][:1]
+    rewrite_rows(project, path, lambda row: row["Prix"] == "612037205" and row.update(Ville="Elsewhere"))
+
+
+def edit_value_that_is_shown(project: Project) -> None:
+    """Change one absurd price into another, of the row that the account shows for that reason."""
     (path,) = [path for path in project.raw.glob("*.csv") if b"612037205" in path.read_bytes()][:1]
     path.write_bytes(path.read_bytes().replace(b"612037205", b"612037206"))
 
@@ -139,6 +145,7 @@ def pretend(_: Project) -> None:
         pytest.param(change_price_in("train"), ["Clean", "Evaluate", "Ingest", "Split", "Train"], id="row to learn from edited"),
         pytest.param(change_price_in("test"), ["Clean", "Evaluate", "Ingest", "Split"], id="row to judge by edited"),
         pytest.param(edit_rejected_row, ["Ingest"], id="rejected row edited"),
+        pytest.param(edit_value_that_is_shown, ["Check", "Ingest"], id="rejected value edited that the account shows"),
         pytest.param(add_blank_line, ["Ingest"], id="blank line added"),
         pytest.param(add_delivery, sorted(["Ingest", *ALL_BUT_INGEST]), id="delivery added"),
         pytest.param(add_copy_of_a_delivery, NOTHING, id="copy of a delivery added under a later night"),
