@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.stages.check import most_rejected
 
 _SHOWN = 12  # reasons, and names in a list
+_ERRORS = {"mae": "mean error", "median_ape": "median error"}
 
 
 def tell_intake(account: Mapping[str, Any], places: Mapping[str, str] | None = None) -> list[str]:
@@ -56,7 +57,18 @@ def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:
             f"baseline {name}: mean error {errors['mae']:,.0f} {money}, median {errors['median_ape']:.1%}"
             for name, errors in metrics["baselines"].items()
         ),
+        *(
+            f"beware: the model is worse than baseline {name} by its {' and '.join(worse)}"
+            for name, errors in metrics["baselines"].items()
+            if (worse := [words for key, words in _ERRORS.items() if metrics[key] > errors[key]])
+        ),
+        *([f"left out of the model: {_name_refused(metrics['features_refused'])}"] if metrics.get("features_refused") else []),
     ]
+
+
+def _name_refused(refused: Mapping[str, str]) -> str:
+    named = ", ".join(f"{name} ({reason})" for name, reason in list(refused.items())[:_SHOWN])
+    return named + (f", and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else "")
 
 
 def _name_counts(counts: Mapping[str, int], examples: Mapping[str, str]) -> str:

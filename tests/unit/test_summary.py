@@ -56,6 +56,25 @@ def test_listings_are_told_with_their_price_changes():
     )
 
 
+def test_a_model_that_is_worse_than_a_baseline_says_so_and_names_what_it_does_not_use():
+    metrics = {
+        "mae": 1000.0,
+        "median_ape": 0.1,
+        "currency": "EUR",
+        "synthetic": False,
+        "n_test": 100,
+        "split": "by identity",
+        "interval_coverage": 0.9,
+        "baselines": {"median": {"mae": 900.0, "median_ape": 0.09}, "recipe": {"mae": 1000.0, "median_ape": 0.09}},
+        "features_refused": {"make": "always Audi", "fuel": "always missing"},
+    }
+    assert tell_metrics(metrics)[3:] == [
+        "beware: the model is worse than baseline median by its mean error and median error",
+        "beware: the model is worse than baseline recipe by its median error",
+        "left out of the model: make (always Audi), fuel (always missing)",
+    ]
+
+
 def test_metrics_are_told_in_the_markets_currency_and_labelled_where_synthetic():
     metrics = {
         **ERRORS,
