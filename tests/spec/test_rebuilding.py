@@ -1,4 +1,8 @@
-"""Change X → exactly these tasks run. "Runs" means: commits a result."""
+"""Change X → exactly these tasks run. "Runs" means: commits a result.
+
+Two runs at once build each result once: that needs processes, and stands in `tests/acceptance/test_evaluate.py`, in
+`test_luigid.py` and, over all places where one may be killed, in `test_faults.py`.
+"""
 
 from __future__ import annotations
 
@@ -131,6 +135,16 @@ def add_hidden_file(project: Project) -> None:
     (project.raw / ".DS_Store.csv").write_text("not a delivery")
 
 
+def remove_results(project: Project) -> None:
+    """Leave the deliveries alone."""
+    for folder in (project.root / "models", *project.root.glob("data/*")):
+        if folder.name != "raw":
+            for path in [folder, *folder.rglob("*")]:
+                if path.is_dir():
+                    path.chmod(0o755)
+            shutil.rmtree(folder)
+
+
 def pretend(_: Project) -> None:
     """Change nothing on disk."""
 
@@ -139,6 +153,7 @@ def pretend(_: Project) -> None:
     ("change", "runs"),
     [
         pytest.param(pretend, NOTHING, id="nothing"),
+        pytest.param(remove_results, EVERYTHING, id="first run"),
         # deliveries
         pytest.param(lambda project: first_night(project).touch(), NOTHING, id="delivery touched"),
         pytest.param(pack_delivery, ["Check", "Ingest"], id="delivery packed"),
@@ -230,6 +245,7 @@ def test_a_change_runs_exactly(project: Project, change: Change, runs: list[str]
         ("Train_seed", "1", MODEL),
         ("Train_threads", "2", NOTHING),
         ("Train_max_seconds", "0", NOTHING),
+        ("core_workers", "2", NOTHING),
     ],
 )
 def test_a_parameter_runs_exactly_and_putting_it_back_runs_nothing(
