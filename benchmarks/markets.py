@@ -18,10 +18,12 @@ from benchmarks.machine import describe_machine
 from benchmarks.projects import REPOSITORY, run_luigi, temporary_project
 from pipeline.market import Market, fold_header
 from pipeline.market_files import load_market
+from pipeline.summary import tell_metrics
 
 PAGE = REPOSITORY / "docs/markets.md"
 MARKER = "<!-- Below: `CARPRICE_DATA=FOLDER python -m benchmarks.markets --write`. Do not edit. -->"
 EXAMPLES = 10
+HISTORIES = 3
 SHOWN = ("make", "model", "year", "mileage_km", "fuel", "gearbox", "engine_l", "price")
 BASELINES = {"median_make_model_year": "median of make, model, year", "original_recipe": "the original's recipe"}
 
@@ -73,10 +75,12 @@ def show_market(root: Path, name: str, raw: Path) -> str:
         "",
         *_show_metrics(metrics),
         "",
+        *_show_worse(metrics),
         *_show_bands(pd.read_parquet(stages["evaluate"] / "segments.parquet")),
         "",
         *_show_listings(pd.read_parquet(stages["clean"] / "listings.parquet")),
         "",
+        *_show_histories(stages["clean"], market.currency),
         *_show_rejected(root, market),
         "",
     ]
@@ -127,6 +131,12 @@ def _show_errors(name: str, errors: dict[str, Any], currency: str, intervals: st
     )
 
 
+def _show_worse(metrics: dict[str, Any]) -> list[str]:
+    """Say where a baseline is better: the table alone leaves that to the reader."""
+    worse = [line for line in tell_metrics(metrics) if line.startswith("beware")]
+    return [*(f"- {line}" for line in worse), ""] if worse else []
+
+
 def _show_bands(segments: pd.DataFrame) -> list[str]:
     bands = segments[segments["segment_kind"] == "price"]
     lines = [
@@ -148,13 +158,31 @@ def _show_listings(listings: pd.DataFrame) -> list[str]:
     ]
 
 
+def _show_histories(folder: Path, currency: str) -> list[str]:
+    """Show some cars whose price changed, each with all its prices."""
+    prices = pd.read_parquet(folder / "prices.parquet")
+    listings = pd.read_parquet(folder / "listings.parquet").set_index("listing_id")
+    changed = prices["listing_id"].value_counts()
+    changed = changed[changed > 1].index.to_series(index=range((changed > 1).sum()))
+    chosen = changed.loc[_choose(changed, HISTORIES)]
+    if chosen.empty:
+        return []
+    lines = [f"Prices of {len(chosen)} cars over the nights, in {currency}, chosen likewise:", ""]
+    for listing_id in chosen:
+        car, history = listings.loc[listing_id], prices[prices["listing_id"] == listing_id]
+        steps = (f"{_write(row.price)} from {row.seen_on}" for row in history.itertuples())
+        lines.append(f"- {car['make']} {car['model']} {_write(car['year'])}: {', '.join(steps)}")
+    return [*lines, ""]
+
+
 def _show_rejected(root: Path, market: Market) -> list[str]:
     """Show rejected rows of every reason in turn, each as its cells read."""
     frames = []
     for manifest in sorted(root.glob("data/ingest/*/manifest.json")):
         recipe = json.loads(manifest.read_text())["recipe"]
         if recipe["settings"]["market"]["columns"].keys() == market.columns.keys():
-            frames.append(pd.read_parquet(manifest.parent / "rejected.parquet"))
+            rows = pd.read_parquet(manifest.parent / "rejected.parquet")
+            frames.append(rows.assign(named=[recipe["settings"]["named"]] * len(rows)))
     rejected = pd.concat(frames, ignore_index=True).drop_duplicates("record", ignore_index=True)
     keys = rejected["record"]
     chosen: dict[int, None] = {}
@@ -187,7 +215,9 @@ def _show_rejection(row: pd.Series, market: Market) -> str:
         return f"| {'; '.join(row['reasons'])} | {row['record'][:60]} | | | | |"
     cells = []
     for name in ("make", "model", "year", "mileage_km", "price"):
-        given = (record.get(fold_header(header), "") for header in market.columns[name].headers)
+        column = market.columns[name]
+        named = row["named"].get(name, "")
+        given = [str(column.values.get(named, named)), *(record.get(fold_header(header), "") for header in column.headers)]
         cells.append(next((cell.strip() for cell in given if cell.strip()), ""))
     return f"| {'; '.join(row['reasons'])} | {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 

@@ -1,7 +1,14 @@
 """The car-price pipeline. Importing it shows Luigi the tasks and gives it our worker."""
 
-from pipeline.incremental.worker import install
-from pipeline.tasks import Check, Clean, Evaluate, Ingest, NoDelivery, Score, Split, Train
+import configparser
+import sys
+
+try:
+    from pipeline.incremental.worker import install
+    from pipeline.tasks import Check, Clean, Evaluate, Ingest, NoDelivery, Score, Split, Train
+except (configparser.Error, UnicodeDecodeError) as error:  # Luigi reads its settings as soon as it is imported
+    sys.stderr.write(f"luigi.cfg cannot be read: {' '.join(str(error).split())}\n")
+    raise SystemExit(2) from None
 
 __all__ = ["Check", "Clean", "Evaluate", "Ingest", "NoDelivery", "Score", "Split", "Train"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import configparser
 import importlib
 import io
 import os
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run a command; print what the user can mend as its message alone."""
-    from pipeline.errors import UserError
+    from pipeline.errors import UsageWrong, UserError
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that has no arrows gets question marks
@@ -48,6 +49,9 @@ def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Name
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except configparser.Error as error:
+        sys.stderr.write(f"luigi.cfg cannot be read: {' '.join(str(error).split())}\n")
+        return UsageWrong.exit_code
     except OSError as error:
         if error.filename is None:
             raise

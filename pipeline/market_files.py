@@ -2,54 +2,62 @@
 
 from __future__ import annotations
 
-import codecs
-import difflib
+import itertools
+import os
 import re
 import tomllib
+from collections.abc import Iterator
 from datetime import date, datetime
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
 
 from pipeline import listing
 from pipeline.errors import MarketInvalid, MarketUnknown
-from pipeline.market import Column, Demands, Files, Identity, LargeUnit, Market, Rows, Rule, fold_header
+from pipeline.market import Column, Files, Market, Rule, fold_header
+from pipeline.toml_slips import explain_slip, find_endless, nearest
+
+# Long and without a dot: codecs that are no encodings of text, or of names alone, do not give it back.
+_ANY_TABLE = "make;price\r\n" * 9
 
 
 def find_market(name: str, folders: tuple[Path, ...]) -> Path:
     """Return the TOML file of a market; raises MarketUnknown with the nearest name."""
     for folder in folders:
         path = folder / f"{name}.toml"
-        if re.fullmatch(r"[\w-]+", name) and path.is_file():
+        if re.fullmatch(r"[\w-]+", name) and os.path.isfile(path):  # noqa: PTH113  # Path's raises in a folder one may not enter
             return path
     known = sorted(path.stem for folder in folders for path in folder.glob("*.toml"))
     raise MarketUnknown(
-        f"There is no market {name!r}{_nearest(name, known)}. Known markets: {', '.join(known)}. "
+        f"There is no market {name!r}{nearest(name, known)}. Known markets: {', '.join(known)}. "
         f"A market is one TOML file in {' or '.join(str(folder) for folder in folders)}."
     )
 
 
 def load_market(name: str, folders: tuple[Path, ...]) -> Market:
     """Read and check a market's TOML, following `like`; raises MarketUnknown or MarketInvalid."""
-    return _load(name, folders, ())
+    return _build(_read_chain(name, folders, ()))
 
 
-def _load(name: str, folders: tuple[Path, ...], seen: tuple[str, ...]) -> Market:
+def _read_chain(name: str, folders: tuple[Path, ...], seen: tuple[str, ...]) -> tuple[tuple[Path, bytes], ...]:
+    """Return the files of a market and of those that it is `like`, its own first."""
     path = find_market(name, folders)
-    tables = dict(_parse(path.read_bytes(), path))
-    if "like" in tables:
-        like = tables.pop("like")
-        if not isinstance(like, str) or like in (*seen, name):
-            raise MarketInvalid(f"{path}: `like` must name another market, not {like!r}.")
-        base = msgspec.to_builtins(_load(like, folders, (*seen, name)))
-        tables = _merge(base, tables)
-    return _check(msgspec.json.encode(tables), path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MarketInvalid(f"{path} may not be read ({error.strerror}). Let this user read it.") from None
+    like = _parse(path, content).get("like")
+    if like is None:
+        return ((path, content),)
+    if not isinstance(like, str) or like in (*seen, name):
+        raise MarketInvalid(f"{path}: `like` must name another market, not {like!r}.")
+    return ((path, content), *_read_chain(like, folders, (*seen, name)))
 
 
 @lru_cache(maxsize=64)
-def _parse(content: bytes, path: Path) -> dict[str, Any]:
+def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -57,39 +65,42 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=64)
-def _check(content: bytes, path: Path) -> Market:
-    tables = msgspec.json.decode(content)
+def _build(chain: tuple[tuple[Path, bytes], ...]) -> Market:
+    (path, content), *others = chain
+    tables = {name: value for name, value in _parse(path, content).items() if name != "like"}
+    if others:
+        tables = _merge(msgspec.to_builtins(_build(tuple(others))), tables)
     columns = tables.get("columns")
     for name, table in columns.items() if isinstance(columns, dict) else ():
-        _convert(table, Column, f"{path}: [columns.{name}] ")  # by itself: msgspec does not say which column is wrong
-    market: Market = _convert(tables, Market, f"{path}: ")
-    for problem in _problems(market):
+        _convert(table, Column, path, f"columns.{name}")  # by itself: msgspec does not say which column is wrong
+    market: Market = _convert(tables, Market, path)
+    problem = next(itertools.chain(find_endless(tables), _problems(market)), None)
+    if problem:
         raise MarketInvalid(f"{path}: {problem}")
     return market
 
 
-def _convert(table: Any, kind: Any, where: str) -> Any:
+def _convert(table: Any, kind: Any, path: Path, table_name: str = "") -> Any:
     try:
         return msgspec.convert(table, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise MarketInvalid(f"{where}{error}{_nearest_key(str(error))}.") from None
+        raise MarketInvalid(f"{path}: {explain_slip(str(error), table, kind, table_name)}") from None
 
 
-def _problems(market: Market) -> list[str]:
-    problems = []
+def _problems(market: Market) -> Iterator[str]:
+    """Find what is wrong, one by one: what comes later may rest on what was found right before."""
     for name in listing.ALWAYS_REQUIRED:
         if name not in market.columns:
-            problems.append(f"[columns.{name}] is missing; every market needs it.")
-    problems.extend(f"[files] {problem}" for problem in _files_problems(market.files))
+            yield f"[columns.{name}] is missing; every market needs it."
+    yield from (f"[files] {problem}" for problem in _files_problems(market.files))
     for name, column in market.columns.items():
-        problems.extend(f"[columns.{name}] {problem}" for problem in _column_problems(name, column))
+        yield from (f"[columns.{name}] {problem}" for problem in _column_problems(name, column))
     for name in market.identity.twins:
         if name not in market.canonical_columns():
-            problems.append(f"[identity] twins names {name!r}, which no column gives{_nearest(name, list(market.columns))}.")
-    problems.extend(_header_problems(market))
+            yield f"[identity] twins names {name!r}, which no column gives{nearest(name, market.columns)}."
+    yield from _header_problems(market)
     for rule in market.reject:
-        problems.extend(f"[[reject]] {rule.reason!r} {problem}" for problem in _rule_problems(rule, market))
-    return problems
+        yield from (f"[[reject]] {rule.reason!r} {problem}" for problem in _rule_problems(rule, market))
 
 
 def _header_problems(market: Market) -> list[str]:
@@ -114,7 +125,7 @@ def _rule_problems(rule: Rule, market: Market) -> list[str]:
     problems = []
     for name in (*rule.words, *rule.between):
         if name not in market.columns:
-            problems.append(f"names {name!r}, which is no column of this market{_nearest(name, list(market.columns))}.")
+            problems.append(f"names {name!r}, which is no column of this market{nearest(name, list(market.columns))}.")
     for name in rule.words.keys() & market.columns.keys():
         problems.extend(_words_problems(name, rule.words[name], market))
     for name in rule.between.keys() & market.columns.keys():
@@ -129,7 +140,7 @@ def _words_problems(name: str, words: tuple[str | bool, ...], market: Market) ->
     known = sorted({str(word) for word in column.values.values()})
     if kind == "boolean" or not known or column.others == "keep":
         return []
-    return [f"asks for {word!r}, which {name} never says{_nearest(str(word), known)}." for word in words if word not in known]
+    return [f"asks for {word!r}, which {name} never says{nearest(str(word), known)}." for word in words if word not in known]
 
 
 def _between_problems(name: str, bounds: tuple[float, float], market: Market) -> list[str]:
@@ -143,20 +154,40 @@ def _between_problems(name: str, bounds: tuple[float, float], market: Market) ->
     return []
 
 
-def _files_problems(files: Files) -> list[str]:
-    problems = [f"separators holds {text!r}, which is not one character." for text in files.separators if len(text) != 1]
+def _files_problems(files: Files) -> Iterator[str]:
+    for key, example in (("patterns", "*.csv"), ("encodings", "utf-8"), ("separators", ",")):
+        if not getattr(files, key):
+            yield f'{key} is empty: name at least one, as in ["{example}"].'
+    for pattern in files.patterns:
+        if not _is_pattern(pattern):
+            yield f"patterns holds {pattern!r}, which no file can match; '*.csv' would be a pattern."
     for encoding in files.encodings:
-        try:
-            codecs.lookup(encoding)
-        except LookupError:
-            problems.append(f"encodings names {encoding!r}, which is no encoding.")
-    return problems
+        if not _is_encoding(encoding):
+            yield f"encodings names {encoding!r}, which is no encoding of text; utf-8, cp1252 and utf-16 are."
+    for text in files.separators:
+        if len(text) != 1 or not text.isascii() or text in '"\r\n\0\x03':
+            yield f"separators holds {text!r}, which is not one character that can stand between cells, as ',' and '\\t' can."
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        PurePath("a.csv").match(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        return _ANY_TABLE.encode(name).decode(name) == _ANY_TABLE
+    except (LookupError, ValueError):
+        return False
 
 
 def _column_problems(name: str, column: Column) -> list[str]:
     problems = []
     if column.kind is None and name not in listing.COLUMNS:
-        problems.append(f"needs a `kind`: it is not a canonical column{_nearest(name, list(listing.COLUMNS))}.")
+        problems.append(f"needs a `kind`: it is not a canonical column{nearest(name, list(listing.COLUMNS))}.")
     if column.kind is not None and column.kind != listing.COLUMNS.get(name, column.kind):
         problems.append(f"cannot be a {column.kind}: in every market it is a {listing.COLUMNS[name]}.")
     if bool(column.headers) == bool(column.file_name):
@@ -201,7 +232,7 @@ def _number_problems(column: Column, kind: str) -> list[str]:
         problems.append(f"limits {list(column.limits)} are upside down: the low one comes first.")
     for unit in (column.unit, column.large_unit.unit if column.large_unit else ""):
         if unit and unit not in listing.UNITS:
-            problems.append(f"unit {unit!r} is not known{_nearest(unit, list(listing.UNITS))}.")
+            problems.append(f"unit {unit!r} is not known{nearest(unit, list(listing.UNITS))}.")
     if column.large_unit and column.limits:
         highest = column.limits[1] / listing.UNITS.get(column.unit, 1.0)
         if column.large_unit.above < highest:
@@ -228,19 +259,3 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         both_tables = isinstance(value, dict) and isinstance(base.get(key), dict)
         merged[key] = _merge(base[key], value) if both_tables and key != "values" else value
     return merged
-
-
-@cache
-def _all_keys() -> list[str]:
-    tables = (Market, Files, Rows, LargeUnit, Column, Rule, Identity, Demands)
-    return sorted({field for table in tables for field in table.__struct_fields__} | {"like"})
-
-
-def _nearest_key(message: str) -> str:
-    found = re.search(r"unknown field `(.*?)`", message)
-    return _nearest(found.group(1), _all_keys()) if found else ""
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""

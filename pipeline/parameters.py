@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 import luigi
@@ -20,8 +21,24 @@ class MarketParameter(luigi.Parameter[str]):
         """Return the name; exits with code 2 and the reason when there is no such market."""
         try:
             load_market(text, tuple(paths.market_folders()))
-        except (MarketUnknown, MarketInvalid) as error:
+        except (MarketUnknown, MarketInvalid, UsageWrong) as error:
             _refuse(error)
+        return text
+
+    @classmethod
+    def _parser_kwargs(cls, *names: Any) -> dict[str, Any]:
+        """Luigi takes an empty option for none at all and would use the default: another market than was asked for."""
+        return {**super()._parser_kwargs(*names), "type": _refuse_empty}
+
+
+class DeliveryParameter(luigi.Parameter[str]):
+    """The path of a delivery below the market's folder."""
+
+    def parse(self, text: str) -> str:
+        """Return the path; exits with code 2 when it leads out of the folder."""
+        path = PurePosixPath(text)
+        if path.is_absolute() or ".." in path.parts:
+            _refuse(UsageWrong(f"--delivery {text!r} leaves the market's folder: name a file by its path below that folder."))
         return text
 
 
@@ -60,7 +77,10 @@ class _Labelled:
 class CountParameter(_Labelled, luigi.IntParameter):
     """A whole number of at least `least`."""
 
-    least: int = 1
+    def __init__(self, *args: Any, least: int = 1, **more: Any) -> None:
+        """Take the smallest number that makes sense."""
+        super().__init__(*args, **more)
+        self.least = least
 
     def parse(self, text: str) -> int:
         """Read the number; exits with code 2 when it is none or too small."""
@@ -72,7 +92,9 @@ class CountParameter(_Labelled, luigi.IntParameter):
 class CountFromZeroParameter(CountParameter):
     """A whole number that may be 0."""
 
-    least = 0
+    def __init__(self, *args: Any, **more: Any) -> None:
+        """Begin with 0."""
+        super().__init__(*args, least=0, **more)
 
 
 class ShareParameter(_Labelled, luigi.FloatParameter):
@@ -116,6 +138,12 @@ class WordParameter(_Labelled, luigi.Parameter[str]):
         if text not in self.words:
             _refuse(UsageWrong(f"{self.label} {text!r} is none of {', '.join(self.words)}."))
         return text
+
+
+def _refuse_empty(text: str) -> str:
+    if not text.strip():
+        _refuse(UsageWrong("--market '' names no market: leave the option out to mean the default one."))
+    return text
 
 
 def _refuse(error: UserError) -> NoReturn:

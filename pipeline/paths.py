@@ -1,9 +1,11 @@
 """Where everything lies, relative to the project root that commands are run from."""
 
+import os
 from functools import cache
 from pathlib import Path
 
 from pipeline import settings
+from pipeline.errors import UsageWrong
 from pipeline.incremental.workspace import Workspace
 
 PACKAGE = Path(__file__).parent
@@ -25,8 +27,13 @@ def deliveries(market: str) -> Path:
 
 
 def market_folders() -> list[Path]:
-    """Return the folders that may describe a market, the user's own first."""
+    """Return the folders that may describe a market, the user's own first; raises UsageWrong where that cannot be read."""
     own = settings.pipeline().markets
+    if own and not (os.path.isdir(own) and os.access(own, os.R_OK | os.X_OK)):  # noqa: PTH112  # Path's may raise
+        raise UsageWrong(
+            f"--pipeline-markets {own!r}, or [pipeline] markets in luigi.cfg, is no folder that this user may read. "
+            "Name one with market TOML files, or leave it out."
+        )
     return [*([Path(own)] if own else []), PACKAGE / "markets"]
 
 

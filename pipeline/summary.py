@@ -6,18 +6,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.listing import NOT_RATED, RATINGS
+from pipeline.stages.check import most_rejected
 
 _SHOWN = 12  # reasons, and names in a list
+_ERRORS = {"mae": "mean error", "median_ape": "median error"}
 
 
-def tell_intake(account: Mapping[str, Any]) -> list[str]:
-    """Tell what became of the rows of all deliveries (Check's account)."""
+def tell_intake(account: Mapping[str, Any], places: Mapping[str, str] | None = None) -> list[str]:
+    """Tell what became of the rows of all deliveries; `places` says where each one's rejected rows lie.
+
+    `account` is Check's, possibly one that was written before accounts held examples.
+    """
     lines = [
         f"{account['rows']:,} rows in {_count(len(account['deliveries']), 'delivery', 'deliveries')}: {account['accepted']:,} accepted, "
         f"{account['rejected']:,} rejected, {account['unreadable']:,} unreadable"
     ]
     titles = {"reasons": "rejected", "dropped_values": "values lost", "rehomed": "values sent home"}
-    lines.extend(f"{title}: {_name_counts(account[key])}" for key, title in titles.items() if account[key])
+    lines.extend(
+        f"{title}: {_name_counts(account[key], account.get('examples', {}))}" for key, title in titles.items() if account[key]
+    )
+    lines.extend(f"it may help to {remedy}" for remedy in account.get("remedies", ()))
+    most = most_rejected(account["deliveries"]) if places else None
+    if most and places:
+        lines.append(f"rejected rows are kept whole, with every reason: most are those of {most}, in {places[most]}")
     lines.extend(f"set aside {name}: {reason}" for name, reason in account["set_aside"].items())
     return lines
 
@@ -47,6 +58,12 @@ def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:
             f"baseline {name}: mean error {errors['mae']:,.0f} {money}, median {errors['median_ape']:.1%}"
             for name, errors in metrics["baselines"].items()
         ),
+        *(
+            f"beware: the model is worse than baseline {name} by its {' and '.join(worse)}"
+            for name, errors in metrics["baselines"].items()
+            if (worse := [words for key, words in _ERRORS.items() if metrics[key] > errors[key]])
+        ),
+        *([f"left out of the model: {_name_refused(metrics['features_refused'])}"] if metrics.get("features_refused") else []),
     ]
 
 
@@ -59,9 +76,16 @@ def tell_scores(account: Mapping[str, Any]) -> list[str]:
     return [f"{_count(account['live'], 'live listing', 'live listings')}: {ratings}{changes}"]
 
 
-def _name_counts(counts: Mapping[str, int]) -> str:
+def _name_refused(refused: Mapping[str, str]) -> str:
+    named = ", ".join(f"{name} ({reason})" for name, reason in list(refused.items())[:_SHOWN])
+    return named + (f", and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else "")
+
+
+def _name_counts(counts: Mapping[str, int], examples: Mapping[str, str]) -> str:
     most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    named = ", ".join(f"{name}: {count:,}" for name, count in most[:_SHOWN])
+    named = ", ".join(
+        f"{name}: {count:,}" + (f" ({examples[name]})" if name in examples else "") for name, count in most[:_SHOWN]
+    )
     return named + (f", and {len(most) - _SHOWN} more" if len(most) > _SHOWN else "")
 
 

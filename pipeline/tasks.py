@@ -28,6 +28,7 @@ from pipeline.parameters import (
     AsOfParameter,
     CountFromZeroParameter,
     CountParameter,
+    DeliveryParameter,
     FactorParameter,
     MarketParameter,
     ShareParameter,
@@ -64,7 +65,7 @@ class Stage(IncrementalTask):
 class Ingest(Stage):
     """Parse one delivery; its name matters only for what the market takes from it."""
 
-    delivery: str = luigi.Parameter(description="The file's path below the market's folder.")
+    delivery: str = DeliveryParameter(description="The file's path below the market's folder.")
     outside_fingerprint = frozenset({"delivery"})
 
     @property
@@ -117,8 +118,9 @@ class NoDelivery(ExplainingTask):
             raise NoUsableDelivery(
                 f"No delivery of {self.market}: {folder} holds none dated up to {self.as_of}; the first is of {later[0].night}."
             )
+        found = f"holds no file like {' or '.join(files.patterns)}" if folder.exists() else "does not exist"
         raise NoUsableDelivery(
-            f"No delivery of {self.market}: {folder} holds no file like {' or '.join(files.patterns)}. Put one there, "
+            f"No delivery of {self.market}: {folder} {found}. Put one there, "
             "name another folder with --pipeline-raw, or write synthetic ones with `python -m pipeline sample`."
         )
 
@@ -173,12 +175,16 @@ class Check(DatedStage):
         folders = [task.folder for task in self.upstream("Ingest")]
         accounts = [documents.read_document(path / "account.json") for path in folders]
         demands = msgspec.convert(settings["demands"], Demands)
-        account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands)
+        account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands, self._places())
         documents.write_document(account, folder / "account.json")
 
     def summary(self) -> list[str]:
         """Tell what became of the rows."""
-        return summary.tell_intake(json.loads((self.folder / "account.json").read_bytes()))
+        return summary.tell_intake(json.loads((self.folder / "account.json").read_bytes()), self._places())
+
+    def _places(self) -> dict[str, str]:
+        """Say where the rejected rows of each delivery lie."""
+        return {task.delivery: f"{task.folder}/rejected.parquet" for task in self.upstream("Ingest")}
 
 
 class Clean(DatedStage):

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
 
     is_named = bool(options.more) and not options.more[0].startswith("-")
     name, more = (options.more[0], options.more[1:]) if is_named else ("Evaluate", options.more)
-    market = ["--market", options.market] if options.market else []
+    market = ["--market", options.market] if options.market is not None else []
     with luigi_task.planned(name, [*market, *more]) as (_, plan):
         print("\n".join(plan.tree()))
         print()

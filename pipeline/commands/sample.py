@@ -16,6 +16,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the deliveries below the raw folder and say where they are."""
     from pipeline import paths
     from pipeline.errors import UsageWrong
+    from pipeline.incremental.errors import explain_place
     from pipeline.sample import SamplePlan, write_deliveries
 
     try:
@@ -23,6 +24,9 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageWrong(str(error)) from None
     folder = paths.deliveries("sample")
-    written = write_deliveries(folder, plan)
+    try:
+        written = write_deliveries(folder, plan)
+    except OSError as error:
+        raise explain_place(error, "Synthetic deliveries", folder) from None
     print(f"Wrote {len(written)} synthetic deliveries of {options.rows:,} invented adverts to {folder}.")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +13,7 @@ from pathlib import Path
 from pipeline.errors import FolderUnreadable
 from pipeline.market import Files
 
-_ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")  # how a byte of a name that is no UTF-8 is written
+_ESCAPED = re.compile(rb"\\(?:x([89a-f][0-9a-f])|\\)")  # how a byte of a name that is no UTF-8 is written, and a backslash
 _ISO_DATE = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?!\d)")
 
 
@@ -37,9 +38,9 @@ def list_deliveries(folder: Path, files: Files, as_of: date | None = None) -> li
     that does not exist holds no deliveries; raises FolderUnreadable for one that may not be read.
     """
     found = [
-        Delivery(night_of(path.name), _name_of(path.relative_to(folder)), path)
+        Delivery(night_of(path.name), name_of(path.relative_to(folder)), path)
         for path in _walk(folder)
-        if any(path.relative_to(folder).match(pattern) for pattern in files.patterns) and path.is_file()
+        if any(path.relative_to(folder).match(pattern) for pattern in files.patterns) and _is_file(path)
     ]
     return sorted(delivery for delivery in found if as_of is None or delivery.night <= as_of.isoformat())
 
@@ -61,14 +62,26 @@ def _refuse(error: OSError) -> None:
         raise FolderUnreadable(f"The folder {error.filename} may not be read ({error.strerror}). Let this user read it.")
 
 
+def _is_file(path: Path) -> bool:
+    """Say whether a path leads to a file; raises FolderUnreadable where no one can tell."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError as error:  # its folder, or that of the file it links to, may be listed and not entered
+        raise FolderUnreadable(
+            f"The folder of {path} may not be entered ({error.strerror}). Let this user read and enter it."
+        ) from None
+    except OSError:
+        return False
+
+
 def path_of(folder: Path, name: str) -> Path:
     """Return the file of a delivery's name."""
-    return folder / os.fsdecode(_ESCAPED.sub(lambda byte: bytes([int(byte.group(1), 16)]), name.encode()))
+    return folder / os.fsdecode(_ESCAPED.sub(lambda found: bytes([int(found[1], 16)]) if found[1] else b"\\", name.encode()))
 
 
-def _name_of(path: Path) -> str:
-    """Return a name that any file or screen can hold: a byte that is no UTF-8 is written as its escape."""
-    return path.as_posix().encode(errors="surrogateescape").decode(errors="backslashreplace")
+def name_of(path: Path) -> str:
+    """Return a name that any file or screen can hold: a byte that is no UTF-8 is written as its escape, a backslash twice."""
+    return path.as_posix().replace("\\", "\\\\").encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def stem_of(name: str) -> str:

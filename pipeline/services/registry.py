@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import os
@@ -20,7 +21,7 @@ os.environ["DO_NOT_TRACK"] = "true"
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param
 from mlflow.exceptions import MlflowException
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pipeline import paths, receipts
 from pipeline.errors import UserError
@@ -79,7 +80,13 @@ def record_training(training: Training, folder: Path, locks: Path) -> Recorded:
 
 
 def _why(error: Exception, folder: Path) -> str:
-    """Say what is wrong: SQLite says of a full disk that it cannot open a file, so a write of our own is tried first."""
+    """Say what is wrong: SQLite says of a full disk that it cannot open a file, so a write of our own is tried first.
+
+    Else the words are those of SQLite, which SQLAlchemy and MLflow surround with their own.
+    """
+    database = folder / _DATABASE
+    if database.exists() and not os.access(database, os.R_OK | os.W_OK):
+        return f"{os.strerror(errno.EACCES)}: let this user read and write it"
     probe = folder / f".probe.{uuid.uuid4().hex[:8]}"
     try:
         with probe.open("wb") as stream:
@@ -88,7 +95,12 @@ def _why(error: Exception, folder: Path) -> str:
         return os.strerror(found.errno or 0)
     finally:
         probe.unlink(missing_ok=True)
-    return str(error).splitlines()[0]
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DBAPIError) and cause.orig is not None:
+            return str(cause.orig)
+        cause = cause.__cause__ or cause.__context__
+    return str(error).partition("\n")[0]
 
 
 def open_client(folder: Path) -> MlflowClient:

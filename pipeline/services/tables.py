@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import gzip
 import io
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,14 @@ from pipeline.market import Files, fold_header
 
 MAX_BYTES = 4_000_000_000  # unpacked: a delivery is read into memory as a whole
 _GZIP = b"\x1f\x8b"
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_SEPARATORS = (",", ";", "\t", "|", ":")  # that a file may well have, whatever the market says
+_FIGURE = re.compile(r"[\d .,'£$€+-]*\d[\d .,'£$€+-]*")
 
 
 @dataclass(frozen=True)
@@ -37,12 +47,15 @@ class RawTable:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a delivery's bytes, unpacked where they are gzip's; raises DeliveryUnreadable where that is not possible."""
+    """Return a delivery's bytes, unpacked where they are gzip's; raises DeliveryUnreadable where that is not possible.
+
+    The bytes alone decide, never the name: two names of the same bytes must mean the same rows (see Ingest's recipe).
+    """
     try:
         content = path.read_bytes()
     except PermissionError as error:
         raise DeliveryUnreadable(f"the file may not be read ({error.strerror}); let this user read it") from None
-    return _unpack(content) if content.startswith(_GZIP) or path.suffix == ".gz" else content
+    return _unpack(content) if content.startswith(_GZIP) else content
 
 
 def _unpack(content: bytes) -> bytes:
@@ -65,7 +78,7 @@ def read_table(content: bytes, files: Files, required: dict[str, tuple[str, ...]
     text, encoding = _decode(content, files)
     text = text.lstrip("\ufeff\r\n")  # a file that was saved again and again may begin with more than one mark
     if not text:
-        raise DeliveryUnreadable("the file is empty")
+        raise DeliveryUnreadable("the file is empty; fetch it again, or take it away")
     separator, headers = _choose_separator(text, files, required)
     rows, unreadable = _parse(text, separator, headers)
     return RawTable(rows, unreadable, encoding, separator)
@@ -78,9 +91,24 @@ def _decode(content: bytes, files: Files) -> tuple[str, str]:
         except UnicodeError:
             continue
         if "\0" in text:
-            raise DeliveryUnreadable(f"character {text.index(chr(0)) + 1} is NUL: this is no text file")
+            if marked := _name_marked(content):
+                raise DeliveryUnreadable(f"it reads as {encoding} with NUL characters, and {marked}")
+            raise DeliveryUnreadable(
+                f"character {text.index(chr(0)) + 1} is NUL: this is no text file; fetch it again, or take it away"
+            )
         return text, encoding
-    raise DeliveryUnreadable(f"the bytes are not {' or '.join(files.encodings)}; add the right name to [files] encodings")
+    remedy = _name_marked(content) or "add the right name to [files] encodings, or save it as utf-8"
+    raise DeliveryUnreadable(f"the bytes are not {' or '.join(files.encodings)}; {remedy}")
+
+
+def _name_marked(content: bytes) -> str:
+    """Say which encoding the first bytes are the mark of."""
+    found = next((encoding for mark, encoding in _MARKS.items() if content.startswith(mark)), None)
+    return (
+        f'its first bytes are the mark of {found}: say [files] encodings = ["utf-8", "{found}"], or save it as utf-8'
+        if found
+        else ""
+    )
 
 
 def _choose_separator(text: str, files: Files, required: dict[str, tuple[str, ...]]) -> tuple[str, list[str]]:
@@ -89,19 +117,39 @@ def _choose_separator(text: str, files: Files, required: dict[str, tuple[str, ..
     missing = {separator: _missing(headers[separator], required) for separator in files.separators}
     best = min(files.separators, key=lambda separator: len(missing[separator]))
     if missing[best]:
+        if other := _find_separator(stream, files, required):
+            raise ColumnMissing(
+                f"the header is not parted by {' or '.join(map(repr, files.separators))} but by {other!r}: add that to [files] separators; "
+                f"it reads {text.splitlines()[0][:300]!r}"
+            )
+        if len(missing[best]) == len(required) and any(_FIGURE.fullmatch(cell) for cell in headers[best]):
+            raise ColumnMissing(
+                f"its first line is no header but a row, {text.splitlines()[0][:300]!r}; write the names of the columns above it"
+            )
         wanted = "; ".join(_name_absent(name, required[name], headers[best]) for name in missing[best])
         raise ColumnMissing(f"the header lacks {wanted}; it reads {text.splitlines()[0][:300]!r}")
     if not headers[best]:
-        raise DeliveryUnreadable("the header cannot be told apart from the rows")
+        raise DeliveryUnreadable(
+            "the header cannot be told apart from the rows; it must be one line of names, as the rows are of cells"
+        )
     return best, headers[best]
+
+
+def _find_separator(stream: io.StringIO, files: Files, required: dict[str, tuple[str, ...]]) -> str | None:
+    """Return a separator that the market does not name and that shows all required columns."""
+    others = (separator for separator in _SEPARATORS if separator not in files.separators)
+    return next((separator for separator in others if not _missing(_read_header(stream, separator), required)), None)
 
 
 def _name_absent(name: str, known: tuple[str, ...], headers: list[str]) -> str:
     """Name a column that is not there, and the header that may well be it."""
     folded = {fold_header(header): header for header in headers}
     near = [match for header in known for match in difflib.get_close_matches(fold_header(header), folded, n=1)]
-    hint = f": is it {folded[near[0]]!r}? Then add that to the headers of [columns.{name}] in the market's TOML" if near else ""
-    return f"{name} ({' or '.join(map(repr, known))}){hint}"
+    if near:
+        hint = f"is it {folded[near[0]]!r}? Then add that to the headers of [columns.{name}] in the market's TOML"
+    else:
+        hint = f"fetch the file again, or add the name it has there to the headers of [columns.{name}]"
+    return f"{name} ({' or '.join(map(repr, known))}): {hint}"
 
 
 def _missing(headers: list[str], required: dict[str, tuple[str, ...]]) -> list[str]:
@@ -125,7 +173,9 @@ def _parse(text: str, separator: str, headers: list[str]) -> tuple[pd.DataFrame,
         return "skip"
 
     if repeated := sorted({header for header in headers if headers.count(header) > 1}):
-        raise DeliveryUnreadable(f"the header names {', '.join(map(repr, repeated))} more than once")
+        raise DeliveryUnreadable(
+            f"the header names {', '.join(map(repr, repeated))} more than once; rename or drop all but one of them"
+        )
     # A last row of our own: it does not come back when a quote before it was never closed.
     last = ["\x03"] * len(headers)
     content = f"{text}\n{separator.join(last)}\n".encode()
@@ -140,11 +190,15 @@ def _parse(text: str, separator: str, headers: list[str]) -> tuple[pd.DataFrame,
             ),
         )
     except pa.ArrowInvalid as error:
-        raise DeliveryUnreadable(f"the rows cannot be told apart: {error}") from None
+        raise DeliveryUnreadable(f"the rows cannot be told apart; look for a quote that is never closed ({error})") from None
     if table.column_names != headers:
-        raise DeliveryUnreadable("the header cannot be told apart from the rows")
+        raise DeliveryUnreadable(
+            "the header cannot be told apart from the rows; it must be one line of names, as the rows are of cells"
+        )
     if table.num_rows == 0 or table.slice(table.num_rows - 1).to_pylist() != [dict(zip(headers, last, strict=True))]:
-        raise DeliveryUnreadable(f"a quote opened in record {table.num_rows + len(unreadable)} is never closed")
+        raise DeliveryUnreadable(
+            f"a quote opened in record {table.num_rows + len(unreadable)} is never closed; close it, and write a quote within a quoted cell twice"
+        )
     rows = table.slice(0, table.num_rows - 1).to_pandas()
     return _number(rows, [number for number, _ in unreadable]), unreadable
 

@@ -10,10 +10,15 @@ from pipeline.errors import DeliverySetAside, NoUsableDelivery, TooManyRejection
 from pipeline.market import Demands
 
 _REASONS_SHOWN = 5
+_DELIVERIES_SHOWN = 5
 
 
-def judge_intake(accounts: Mapping[str, Mapping[str, Any]], demands: Demands) -> dict[str, Any]:
+def judge_intake(
+    accounts: Mapping[str, Mapping[str, Any]], demands: Demands, places: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Sum the deliveries' accounts, by delivery name, into one for the market.
+
+    `places` says where the rejected rows of each delivery lie, for messages.
 
     Raises NoUsableDelivery when too few rows were accepted anywhere, TooManyRejections when a larger share of the rows
     than `demands.max_rejected_share` was rejected or unreadable over all deliveries, DeliverySetAside when one was set
@@ -21,16 +26,21 @@ def judge_intake(accounts: Mapping[str, Mapping[str, Any]], demands: Demands) ->
     """
     total = {key: sum(account[key] for account in accounts.values()) for key in ("rows", "accepted", "rejected", "unreadable")}
     reasons = _sum_counts(accounts, "reasons")
+    examples = _choose_examples(accounts)
+    remedies = sorted({remedy for account in accounts.values() for remedy in account["remedies"]})
     set_aside = {name: account["set_aside"] for name, account in sorted(accounts.items()) if account["set_aside"]}
     if total["accepted"] < demands.min_accepted_rows:
-        raise NoUsableDelivery(_too_little(total, reasons, set_aside, demands))
+        shown = _name_reasons(reasons, examples) + _name_place(accounts, places)
+        raise NoUsableDelivery(_too_little(total, shown if reasons else "", set_aside, demands))
     usable = sum(account["rows"] for account in accounts.values() if not account["set_aside"])
     lost_share = (usable - total["accepted"]) / usable
     if lost_share > demands.max_rejected_share:
         raise TooManyRejections(
             f"{lost_share:.1%} of {usable:,} rows were rejected, more than the allowed "
-            f"{demands.max_rejected_share:.1%} ({_name_reasons(reasons)}). Mend the deliveries, or the market's TOML: "
-            "its columns and limits, or [check] max_rejected_share."
+            f"{demands.max_rejected_share:.1%}: {_name_reasons(reasons, examples)}{_name_place(accounts, places)}. Mend the deliveries, or "
+            "the market's TOML: its columns and limits, or [check] max_rejected_share"
+            + "".join(f"; or {remedy}" for remedy in remedies)
+            + "."
         )
     if set_aside and not demands.may_set_aside:
         raise DeliverySetAside(
@@ -42,25 +52,51 @@ def judge_intake(accounts: Mapping[str, Mapping[str, Any]], demands: Demands) ->
         "reasons": reasons,
         "dropped_values": _sum_counts(accounts, "dropped_values"),
         "rehomed": _sum_counts(accounts, "rehomed"),
+        "examples": examples,
+        "remedies": remedies,
         "set_aside": set_aside,
         "deliveries": dict(sorted(accounts.items())),
     }
 
 
-def _too_little(total: Mapping[str, int], reasons: dict[str, int], set_aside: Mapping[str, str], demands: Demands) -> str:
-    lines = [
-        f"Only {total['accepted']:,} of {total['rows']:,} rows could be accepted; at least {demands.min_accepted_rows:,} are needed "
+def most_rejected(accounts: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """Name the delivery with the most rejected and unreadable rows; None where there are none."""
+    lost = {name: account["rejected"] + account["unreadable"] for name, account in sorted(accounts.items())}
+    name = max(lost, key=lost.__getitem__, default=None)
+    return name if name and lost[name] else None
+
+
+def _too_little(total: Mapping[str, int], shown: str, set_aside: Mapping[str, str], demands: Demands) -> str:
+    """Tell the causes first, then what they come to."""
+    lines = [f"{name} was set aside: {reason}." for name, reason in list(set_aside.items())[:_DELIVERIES_SHOWN]]
+    if len(set_aside) > _DELIVERIES_SHOWN:
+        lines.append(f"So were {len(set_aside) - _DELIVERIES_SHOWN:,} more.")
+    if shown:
+        lines.append(f"Rejected: {shown}.")
+    lines.append(
+        f"So only {total['accepted']:,} of {total['rows']:,} rows could be accepted; at least {demands.min_accepted_rows:,} are needed "
         "([check] min_accepted_rows)."
-    ]
-    if reasons:
-        lines.append(f"Rejected: {_name_reasons(reasons)}.")
-    lines.extend(f"{name} was set aside: {reason}." for name, reason in set_aside.items())
+    )
     return " ".join(lines)
 
 
-def _name_reasons(reasons: Mapping[str, int]) -> str:
+def _choose_examples(accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Write for each reason its first row in the first delivery that has it."""
+    found: dict[str, str] = {}
+    for name, account in sorted(accounts.items()):
+        for reason, example in account["examples"].items():
+            found.setdefault(reason, f"{name} row {example['row']}: {example['value']!r}")
+    return dict(sorted(found.items()))
+
+
+def _name_reasons(reasons: Mapping[str, int], examples: Mapping[str, str]) -> str:
     most = sorted(reasons.items(), key=lambda item: -item[1])[:_REASONS_SHOWN]
-    return ", ".join(f"{reason}: {count:,}" for reason, count in most)
+    return ", ".join(f"{reason}: {count:,}" + (f" ({examples[reason]})" if reason in examples else "") for reason, count in most)
+
+
+def _name_place(accounts: Mapping[str, Mapping[str, Any]], places: Mapping[str, str] | None) -> str:
+    name = most_rejected(accounts)
+    return f"; the rows of {name} are in {places[name]}" if name and places else ""
 
 
 def _sum_counts(accounts: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, int]:

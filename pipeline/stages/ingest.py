@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import listing
-from pipeline.errors import ColumnMissing
+from pipeline.errors import ColumnMissing, DeliveryUnreadable
 from pipeline.market import Market, fold_header
-from pipeline.stages import cells
+from pipeline.stages import cells, parse
 from pipeline.stages.verdicts import Verdicts, apply_rule, find_empty, judge_column
 
 ROW_UNREADABLE = "row has another number of cells than the header"
@@ -31,7 +32,8 @@ class Intake:
 
     `accepted`: canonical columns, with `row` (the record's number), `listing_id` and `twin_id`. `rejected`: `row`,
     `reasons` (short, countable), `details` (with the values) and `record` (the whole row as JSON). `account`: the
-    counts by which nothing is lost: rows = accepted + rejected + unreadable.
+    counts by which nothing is lost: rows = accepted + rejected + unreadable; for each reason and each lost value its
+    first row and what stands there; and what in the market's TOML may mend it.
     """
 
     accepted: pd.DataFrame
@@ -46,11 +48,13 @@ def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], marke
     width; `named` the columns that the file's name gives. A row is rejected when its price, make, model or year is
     missing or unreadable, when any value lies outside its limits, or when one of the market's rules says so; another
     cell that cannot be read becomes missing and is counted. Raises ColumnMissing where a header is unknown that may
-    well be another name of a column the delivery lacks.
+    well be another name of a column the delivery lacks, DeliveryUnreadable where a column that the market requires is
+    there and none of its cells can be read.
     """
     _refuse_renamed_columns([str(header) for header in rows.columns], market)
     home = cells.send_home(cells.read_columns(rows, market, named), market)
     readings = home.readings
+    _refuse_unread_columns(rows.index, readings, market)
     verdicts = Verdicts(len(rows), find_empty(rows))
     parsed: dict[str, pd.Series] = {}
     for name in market.columns:
@@ -65,8 +69,11 @@ def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], marke
     accepted = listings[~refused].reset_index(drop=True)
     rejected = _list_rejections(rows[refused], verdicts, refused, unreadable)
     account = _count(len(rows) + len(unreadable), accepted, rejected, len(unreadable))
-    lost = {f"{name} unreadable": count for name, count in home.lost.items() if name not in listing.ALWAYS_REQUIRED}
-    account |= {"dropped_values": lost, "rehomed": home.moved}
+    lost = [name for name in home.lost if name not in listing.ALWAYS_REQUIRED]
+    account |= {"dropped_values": {f"{name} unreadable": home.lost[name] for name in lost}, "rehomed": home.moved}
+    examples = {f"{name} unreadable": _first_unread(rows.index, readings[name]) for name in lost}
+    examples |= _first_refused(rows.index, verdicts, unreadable)
+    account |= {"examples": examples, "remedies": _propose_remedies(readings, market)}
     return Intake(accepted, rejected, account | _list_headers(rows, market) | {"set_aside": _find_fault(account)})
 
 
@@ -83,6 +90,52 @@ def required_headers(market: Market) -> dict[str, tuple[str, ...]]:
         for name, column in market.columns.items()
         if column.headers and (column.required or name in listing.ALWAYS_REQUIRED)
     }
+
+
+def _refuse_unread_columns(numbers: pd.Index, readings: Mapping[str, cells.Reading], market: Market) -> None:
+    """Refuse a delivery of which a required column tells nothing at all; rows without a price or make are rejected one by one."""
+    for name, reading in readings.items():
+        is_required = market.columns[name].required and name not in listing.ALWAYS_REQUIRED
+        if is_required and reading.is_unreadable.any() and (reading.is_unreadable | reading.is_missing).all():
+            example, remedies = _first_unread(numbers, reading), _propose_remedies({name: reading}, market)
+            raise DeliveryUnreadable(
+                f"none of the {int(reading.is_unreadable.sum()):,} values of {name}, which the market requires, can be read (row "
+                f"{example['row']}: {example['value']!r}); mend the file or what [columns.{name}] says of it"
+                + "".join(f", or {remedy}" for remedy in remedies)
+            )
+
+
+def _first_unread(numbers: pd.Index, reading: cells.Reading) -> dict[str, Any]:
+    place = int(np.argmax(reading.is_unreadable))
+    return _show_example(numbers[place], reading.cells[place])
+
+
+def _first_refused(numbers: pd.Index, verdicts: Verdicts, unreadable: Sequence[tuple[int, str]]) -> dict[str, Any]:
+    """Show for each reason the first row that has it."""
+    examples = {ROW_UNREADABLE: _show_example(*unreadable[0])} if unreadable else {}
+    for mask, reason, texts in reversed(verdicts.refused):  # two rules may give one reason: the first of them shows it
+        place = int(np.argmax(mask))
+        examples[reason] = _show_example(numbers[place], texts[place])
+    return examples
+
+
+def _show_example(number: int, text: str) -> dict[str, Any]:
+    return {"row": int(number), "value": parse.clean_text(text)[:_SHOWN]}
+
+
+def _propose_remedies(readings: Mapping[str, cells.Reading], market: Market) -> list[str]:
+    """Propose the other decimal mark where it would read most of a column's unreadable numbers."""
+    mark = "," if market.rows.decimal_mark == "." else "."
+    other = msgspec.structs.replace(market, rows=msgspec.structs.replace(market.rows, decimal_mark=mark))
+    remedies = []
+    for name, reading in readings.items():
+        if market.kind(name) == "number" and reading.is_unreadable.any():
+            read = cells.cell_reader(market.columns[name], "number", other)
+            texts = pd.Series(reading.cells[reading.is_unreadable])
+            known = texts.map({text: read(str(text))[0] is not None for text in texts.unique()})
+            if known.mean() > 0.5:
+                remedies.append(f"say [rows] decimal_mark = {mark!r}, which would read {name}")
+    return remedies
 
 
 def _refuse_renamed_columns(headers: list[str], market: Market) -> None:
@@ -178,8 +231,13 @@ def _list_headers(rows: pd.DataFrame, market: Market) -> dict[str, list[str]]:
 def _find_fault(account: Mapping[str, Any]) -> str | None:
     """Say why a delivery counts as set aside though it could be read."""
     if not account["rows"]:
-        return "it holds a header and no rows"
+        return "it holds a header and no rows; fetch it again, or leave it where there was nothing to deliver"
     if not account["accepted"]:
-        most = max(account["reasons"].items(), key=lambda item: item[1])
-        return f"none of its {account['rows']:,} rows could be accepted ({most[0]}: {most[1]:,})"
+        reason, count = max(account["reasons"].items(), key=lambda item: item[1])
+        example = account["examples"][reason]
+        return (
+            f"none of its {account['rows']:,} rows could be accepted ({reason}: {count:,}, as in row {example['row']}: {example['value']!r}); "
+            "mend the file, or the columns and limits in the market's TOML"
+            + "".join(f", or {remedy}" for remedy in account["remedies"])
+        )
     return None

@@ -96,14 +96,24 @@ SET_ASIDE = [
         GOOD.replace("fuel", "fuels", 1), "the header 'fuels' is unknown, and 'fuel' is absent", id="optional column renamed"
     ),
     pytest.param(GOOD.replace("km", "make", 1), "the header names 'make' more than once", id="duplicate column"),
-    pytest.param(GOOD.encode("utf-16"), "the bytes are not utf-8", id="wrong encoding"),
+    pytest.param(GOOD.encode("utf-16"), "the mark of utf-16: say [files] encodings", id="wrong encoding"),
+    pytest.param(GOOD.partition("\n")[2], "its first line is no header but a row, 'Audi,A0,2000,5000,1,petrol'", id="no header"),
     pytest.param(GOOD.replace("Audi", "Škoda", 3).encode("iso8859-2"), "the bytes are not utf-8", id="another encoding"),
-    pytest.param(GOOD.replace(",", "|"), "the header lacks make", id="wrong separator"),
+    pytest.param(
+        GOOD.replace(",", "|"),
+        "the header is not parted by ',' or ';' but by '|': add that to [files] separators",
+        id="wrong separator",
+    ),
     pytest.param(QUOTED, "is never closed", id="open quote"),
     pytest.param(GOOD.replace("A3", "A\0"), "is NUL: this is no text file", id="NUL bytes"),
     pytest.param(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)), "the bytes are not utf-8", id="binary"),
     pytest.param(gzip.compress(GOOD.encode())[:-20], "the gzip is damaged or cut short", id="truncated gzip"),
-    pytest.param(GOOD.replace(",5", ",5.000;0"), "none of its 60 rows could be accepted", id="wrong decimal mark"),
+    pytest.param(
+        "\n".join([HEADER.replace(",", ";"), *[f"Audi;A3;{2000 + row};85.000,50;7;petrol" for row in range(20)]]),
+        "(price unreadable: 20, as in row 1: '85.000,50'); mend the file, or the columns and limits in the market's TOML, "
+        "or say [rows] decimal_mark = ','",
+        id="wrong decimal mark",
+    ),
 ]
 
 
@@ -183,6 +193,8 @@ def test_each_bad_row_is_kept_with_its_place_value_and_reason(shop: Shop) -> Non
 
     assert code == 0, printed
     assert "69 rows in 1 delivery: 60 accepted, 7 rejected, 2 unreadable" in printed
+    assert "price unreadable: 1 (good.csv row 62: 'call me')" in printed
+    assert "most are those of good.csv, in data/ingest/" in printed
     found = {row.row: list(row.details) for row in shop.rejected().itertuples()}
     assert found == {60 + place: [detail] for place, detail in enumerate(BAD_ROWS.values(), start=1)}
 
@@ -192,8 +204,36 @@ def test_what_a_row_can_do_without_is_lost_and_counted(shop: Shop) -> None:
 
     _, printed = shop.run()
 
-    assert "values lost: fuel unreadable: 1, mileage_km unreadable: 1" in printed
+    assert (
+        "values lost: fuel unreadable: 1 (good.csv row 62: 'steam'), mileage_km unreadable: 1 (good.csv row 61: 'very few')"
+        in printed
+    )
     assert "62 accepted" in printed
+
+
+def test_a_required_column_that_tells_nothing_sets_the_delivery_aside(shop: Shop) -> None:
+    shop.describe(MARKET.replace('["km", "mileage"]', '["km", "mileage"], required = true'))
+    shop.deliver("bad.csv", "\n".join([HEADER, *[f"Audi,A3,{2000 + row},9000,very few,petrol" for row in range(20)]]))
+
+    code, printed = shop.run()
+
+    assert code == 0, printed
+    assert (
+        "set aside bad.csv: none of the 20 values of mileage_km, which the market requires, can be read (row 1: 'very few')"
+        in printed
+    )
+    assert shop.account()["accepted"] == 60
+
+
+def test_too_many_rejections_are_told_with_a_row_its_value_and_where_the_others_are(shop: Shop) -> None:
+    shop.deliver("bad.csv", "\n".join([HEADER, "Audi,A1,2015,9000,7,petrol", *["Audi,A3,2015,612037205,7,petrol"] * 90]))
+
+    code, printed = shop.run()
+
+    assert code == 30, printed
+    last = printed.strip().splitlines()[-1]
+    assert "price above 500,000: 90 (bad.csv row 2: '612037205'); the rows of bad.csv are in data/ingest/" in last
+    assert "[check] max_rejected_share" in last
 
 
 def test_too_few_listings_to_train_on_is_said_and_nothing_is_half_built(shop: Shop) -> None:
@@ -219,8 +259,8 @@ def test_one_make_alone_is_enough(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("separators", "seperators", "unknown field `seperators` - at `$.files` (did you mean 'separators'?)"),
-        ('headers = ["fuel"]', 'headers = "fuel"', "[columns.fuel] Expected `array`, got `str`"),
+        ("separators", "seperators", "[files] has no key 'seperators' (did you mean 'separators'?)"),
+        ('headers = ["fuel"]', 'headers = "fuel"', '[columns.fuel] headers must be a list of texts, not "fuel"'),
         ("limits = [1950, 2027]", "limits = [2027, 1950]", "[columns.year] limits [2027.0, 1950.0] are upside down"),
         ("[check]", '[[reject]]\nreason = "r"\nbetween = { year = [1, 9] }\n[check]', "can never meet a year of [1.0, 9.0]"),
         ("title = ", "title ", "is not valid TOML"),
@@ -292,13 +332,26 @@ def test_a_folder_one_may_not_write_is_named(shop: Shop, folder: str) -> None:
 
 
 @pytest.mark.skipif(not CAN_BE_BOUND, reason="root is bound by no permissions, and setpriv is not here to change that")
-def test_a_folder_of_deliveries_that_may_not_be_read_is_not_passed_over(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("mode", "said"), [(0, "data/raw/shop/deep may not be read"), (0o400, "deep/below.csv may not be entered")]
+)
+def test_a_folder_of_deliveries_that_may_not_be_read_is_not_passed_over(shop: Shop, mode: int, said: str) -> None:
     (shop.raw / "deep").mkdir()
     shop.deliver("deep/below.csv", cars(20, "Opel"))
-    (shop.raw / "deep").chmod(0)
+    (shop.raw / "deep").chmod(mode)
 
     code, printed = shop.run(bound_by_permissions=True)
 
     (shop.raw / "deep").chmod(0o755)
     assert code == 20, printed
-    assert "data/raw/shop/deep may not be read (Permission denied)" in printed.strip().splitlines()[-1]
+    assert f"{said} (Permission denied)" in printed.strip().splitlines()[-1]
+
+
+@pytest.mark.skipif(not CAN_BE_BOUND, reason="root is bound by no permissions, and setpriv is not here to change that")
+def test_a_markets_toml_that_may_not_be_read_is_named(shop: Shop) -> None:
+    (shop.project.root / "markets/shop.toml").chmod(0)
+
+    code, printed = shop.run(bound_by_permissions=True)
+
+    assert code == 2, printed
+    assert "markets/shop.toml may not be read (Permission denied)" in printed.strip().splitlines()[-1]

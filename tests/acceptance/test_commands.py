@@ -64,6 +64,7 @@ def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) 
         (("explain", "--Train-iterations-factor", "many"), "iterations-factor"),
         (("status", "--market", "smaple"), "did you mean 'sample'?"),
         (("gc", "--keep", "0"), "keep at least the last run"),
+        (("explain", "--market", ""), "--market '' names no market"),
         (("gc", "--kep", "3"), "unrecognized arguments: --kep"),
     ],
 )
@@ -72,6 +73,37 @@ def test_a_slip_is_one_message_and_exit_2(project: Project, arguments: tuple[str
     assert code == 2, printed
     assert message in printed
     assert "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (b"[pipeline", "luigi.cfg cannot be read: File contains no section headers. file: 'luigi.cfg', line: 1"),
+        (
+            b"[core]\na = 1\n[core]\n",
+            "luigi.cfg cannot be read: While reading from 'luigi.cfg' [line 3]: section 'core' already exists",
+        ),
+        (b"[core]\na = \xff\n", "luigi.cfg cannot be read: 'utf-8' codec can't decode byte 0xff"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_one_message_and_exit_2(project: Project, settings: bytes, said: str) -> None:
+    (project.root / "luigi.cfg").write_bytes(settings)
+
+    code, printed = project.pipeline("status")
+
+    assert code == 2, printed
+    assert said.replace("[line 3]", "[line  3]").replace("  ", " ") in printed.replace("  ", " ")
+    assert "Traceback" not in printed
+
+
+def test_no_room_for_synthetic_deliveries_is_said_and_nothing_half_written_is_left(project: Project) -> None:
+    code, printed = project.run(sys.executable, "-m", "pipeline", "sample", no_room=True)
+
+    assert code == 30, printed
+    assert "Synthetic deliveries: cannot write" in printed
+    assert "Make room there and run again" in printed
+    assert "Traceback" not in printed
+    assert [path.name for path in (project.root / "data/raw/sample").glob(".*")] == []
 
 
 def test_status_reports_before_and_after_a_run_and_what_is_wrong(project: Project) -> None:

@@ -243,7 +243,7 @@ def test_an_invalid_market_file_exits_2_and_names_the_key(project: Project) -> N
 
     assert code == 2
     assert "mine.toml" in printed
-    assert "`limit`" in printed
+    assert "'limit'" in printed
     assert "Traceback" not in printed
 
 
@@ -253,7 +253,7 @@ def test_no_delivery_exits_20(project: Project) -> None:
     code, printed = project.evaluate()
 
     assert code == 20, printed
-    assert "data/raw/sample holds no file like *.csv" in printed.strip().splitlines()[-1]
+    assert "data/raw/sample does not exist" in printed.strip().splitlines()[-1]
     assert "Traceback" not in printed
 
 
@@ -309,6 +309,12 @@ def test_a_delivery_that_is_no_table_is_set_aside_beside_good_ones(project: Proj
         (("Evaluate", "--scheduler-port", "nine"), "--scheduler-port or [core] scheduler_port"),
         (("Evaluate", "--as-of", "2999-01-01"), "--as-of 2999-01-01 has not come yet"),
         (("Ingest",), "requires the 'delivery' parameter"),
+        (("Ingest", "--delivery", "../../../luigi.cfg"), "--delivery '../../../luigi.cfg' leaves the market's folder"),
+        (("Evaluate", "--market", ""), "--market '' names no market"),
+        (
+            ("Evaluate", "--pipeline-markets", "/nonexistent"),
+            "--pipeline-markets '/nonexistent', or [pipeline] markets in luigi.cfg,",
+        ),
     ],
 )
 def test_a_slip_is_one_message_and_exit_2(project: Project, arguments: tuple[str, ...], message: str) -> None:

@@ -133,6 +133,9 @@ class Project:
     def result(self, stage: str) -> Path:
         return self.root / self.current()["stages"][stage]
 
+    def account(self) -> dict:
+        return json.loads((self.result("check") / "account.json").read_text())
+
     def edit(self, path: Path, before: str, after: str) -> None:
         """Replace text that must be there, in a file that may be read-only."""
         text = path.read_text()

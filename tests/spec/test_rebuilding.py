@@ -1,4 +1,8 @@
-"""Change X → exactly these tasks run. "Runs" means: commits a result."""
+"""Change X → exactly these tasks run. "Runs" means: commits a result.
+
+Two runs at once build each result once: that needs processes, and stands in `tests/acceptance/test_evaluate.py`, in
+`test_luigid.py` and, over all places where one may be killed, in `test_faults.py`.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +86,13 @@ def change_price_in(part: str) -> Change:
 
 
 def edit_rejected_row(project: Project) -> None:
-    """Change one absurd price into another: rejected before, rejected after, for the same reason."""
+    """Change the city of a car with an absurd price: rejected before, rejected after, for the same reason and price."""
+    (path,) = [path for path in project.raw.glob("*.csv") if b"612037205" in path.read_bytes()][:1]
+    rewrite_rows(project, path, lambda row: row["Prix"] == "612037205" and row.update(Ville="Elsewhere"))
+
+
+def edit_value_that_is_shown(project: Project) -> None:
+    """Change one absurd price into another, of the row that the account shows for that reason."""
     (path,) = [path for path in project.raw.glob("*.csv") if b"612037205" in path.read_bytes()][:1]
     path.write_bytes(path.read_bytes().replace(b"612037205", b"612037206"))
 
@@ -125,6 +135,16 @@ def add_hidden_file(project: Project) -> None:
     (project.raw / ".DS_Store.csv").write_text("not a delivery")
 
 
+def remove_results(project: Project) -> None:
+    """Leave the deliveries alone."""
+    for folder in (project.root / "models", *project.root.glob("data/*")):
+        if folder.name != "raw":
+            for path in [folder, *folder.rglob("*")]:
+                if path.is_dir():
+                    path.chmod(0o755)
+            shutil.rmtree(folder)
+
+
 def pretend(_: Project) -> None:
     """Change nothing on disk."""
 
@@ -133,12 +153,14 @@ def pretend(_: Project) -> None:
     ("change", "runs"),
     [
         pytest.param(pretend, NOTHING, id="nothing"),
+        pytest.param(remove_results, EVERYTHING, id="first run"),
         # deliveries
         pytest.param(lambda project: first_night(project).touch(), NOTHING, id="delivery touched"),
         pytest.param(pack_delivery, ["Check", "Ingest"], id="delivery packed"),
         pytest.param(change_price_in("train"), ["Clean", "Evaluate", "Ingest", "Split", "Train"], id="row to learn from edited"),
         pytest.param(change_price_in("test"), ["Clean", "Evaluate", "Ingest", "Split"], id="row to judge by edited"),
         pytest.param(edit_rejected_row, ["Ingest"], id="rejected row edited"),
+        pytest.param(edit_value_that_is_shown, ["Check", "Ingest"], id="rejected value edited that the account shows"),
         pytest.param(add_blank_line, ["Ingest"], id="blank line added"),
         pytest.param(add_delivery, sorted(["Ingest", *ALL_BUT_INGEST]), id="delivery added"),
         pytest.param(add_copy_of_a_delivery, NOTHING, id="copy of a delivery added under a later night"),
@@ -223,6 +245,7 @@ def test_a_change_runs_exactly(project: Project, change: Change, runs: list[str]
         ("Train_seed", "1", MODEL),
         ("Train_jobs", "2", NOTHING),
         ("Train_max_seconds", "0", NOTHING),
+        ("core_workers", "2", NOTHING),
     ],
 )
 def test_a_parameter_runs_exactly_and_putting_it_back_runs_nothing(
@@ -369,6 +392,19 @@ def test_a_delivery_that_arrives_during_a_run_belongs_to_the_next(project: Proje
 
     monkeypatch.setattr(tasks.Clean, "build", build)
     assert project.run() == sorted(["Ingest", *ALL_BUT_INGEST])
+
+
+def test_text_that_was_named_as_gzip_is_the_same_rows_under_its_right_name(project: Project) -> None:
+    misnamed = project.raw / "2025-02-01.csv.gz"
+    add_delivery(project)
+    (project.raw / "2025-02-01.csv").rename(misnamed)
+
+    assert project.run() == sorted(["Ingest", *ALL_BUT_INGEST])
+    assert project.account()["set_aside"] == {}
+
+    misnamed.rename(project.raw / "2025-02-01.csv")
+    assert project.run() == ["Check"]
+    assert project.account()["set_aside"] == {}
 
 
 def test_an_earlier_night_sees_earlier_deliveries_and_never_moves_current_back(project: Project) -> None:

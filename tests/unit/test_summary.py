@@ -10,19 +10,29 @@ INTAKE = {
     "reasons": {"price missing": 20, "row of another width": 1},
     "dropped_values": {},
     "rehomed": {"gearbox → fuel": 7},
+    "examples": {"price missing": "a.csv row 12: 'à négocier'"},
+    "remedies": ["say [rows] decimal_mark = ','"],
     "set_aside": {"b.csv": "the file is empty"},
-    "deliveries": {"a.csv": {}, "b.csv": {}},
+    "deliveries": {"a.csv": {"rejected": 20, "unreadable": 1}, "b.csv": {"rejected": 0, "unreadable": 0}},
 }
 ERRORS = {"mae": 1234.5, "median_ape": 0.0712}
 
 
 def test_an_intake_is_told_in_a_few_lines():
-    assert tell_intake(INTAKE) == [
+    places = {"a.csv": "data/ingest/aa/rejected.parquet", "b.csv": "data/ingest/bb/rejected.parquet"}
+    assert tell_intake(INTAKE, places) == [
         "2,021 rows in 2 deliveries: 2,000 accepted, 20 rejected, 1 unreadable",
-        "rejected: price missing: 20, row of another width: 1",
+        "rejected: price missing: 20 (a.csv row 12: 'à négocier'), row of another width: 1",
         "values sent home: gearbox → fuel: 7",
+        "it may help to say [rows] decimal_mark = ','",
+        "rejected rows are kept whole, with every reason: most are those of a.csv, in data/ingest/aa/rejected.parquet",
         "set aside b.csv: the file is empty",
     ]
+
+
+def test_an_account_that_was_written_without_examples_is_told_too():
+    older = {key: value for key, value in INTAKE.items() if key not in ("examples", "remedies")}
+    assert tell_intake(older)[1] == "rejected: price missing: 20, row of another width: 1"
 
 
 def test_a_long_list_of_reasons_is_cut_after_the_most_frequent():
@@ -44,6 +54,25 @@ def test_listings_are_told_with_their_price_changes():
     assert tell_listings({**account, "contested_identities": 1, "rows_left_out": 3})[1] == (
         "1 identity was carried by several cars: 3 rows left out"
     )
+
+
+def test_a_model_that_is_worse_than_a_baseline_says_so_and_names_what_it_does_not_use():
+    metrics = {
+        "mae": 1000.0,
+        "median_ape": 0.1,
+        "currency": "EUR",
+        "synthetic": False,
+        "n_test": 100,
+        "split": "by identity",
+        "interval_coverage": 0.9,
+        "baselines": {"median": {"mae": 900.0, "median_ape": 0.09}, "recipe": {"mae": 1000.0, "median_ape": 0.09}},
+        "features_refused": {"make": "always Audi", "fuel": "always missing"},
+    }
+    assert tell_metrics(metrics)[3:] == [
+        "beware: the model is worse than baseline median by its mean error and median error",
+        "beware: the model is worse than baseline recipe by its median error",
+        "left out of the model: make (always Audi), fuel (always missing)",
+    ]
 
 
 def test_metrics_are_told_in_the_markets_currency_and_labelled_where_synthetic():

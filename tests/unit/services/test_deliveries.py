@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import FolderUnreadable
 from pipeline.market import Files
 from pipeline.services.deliveries import list_deliveries, night_of, stem_of
 
@@ -84,6 +85,16 @@ def test_a_link_counts_as_what_it_leads_to(tmp_path):
     (tmp_path / "raw/link.csv").symlink_to(tmp_path / "elsewhere/b.csv")
     (tmp_path / "raw/broken.csv").symlink_to(tmp_path / "nowhere.csv")
     assert names(tmp_path / "raw") == ["a.csv", "link.csv"]
+
+
+def test_a_folder_that_may_be_listed_and_not_entered_is_refused(tmp_path, monkeypatch):
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    touch(tmp_path, "deep/a.csv")
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(FolderUnreadable, match=r"The folder of .*deep/a\.csv may not be entered \(Permission denied\)"):
+        names(tmp_path)
 
 
 def test_a_folder_that_does_not_exist_holds_no_deliveries(tmp_path):

@@ -128,6 +128,22 @@ def test_a_damaged_database_is_named_with_the_remedy(folder):
         record(folder)
 
 
+def test_a_database_that_may_not_be_written_is_told_in_plain_words(folder, monkeypatch):
+    access = registry.os.access
+    monkeypatch.setattr(registry.os, "access", lambda path, mode: access(path, mode) and Path(path).name != "mlflow.db")
+    (folder / "mlflow.db").write_bytes(b"no database at all, and long enough to be looked at" * 100)
+    with pytest.raises(TrackingFailed, match=r"mlflow\.db: Permission denied: let this user read and write it\. The results"):
+        record(folder)
+
+
+def test_what_a_database_refuses_is_told_in_its_own_words(folder):
+    with sqlite3.connect(folder / "mlflow.db") as database:
+        database.execute("CREATE TRIGGER never BEFORE INSERT ON experiments BEGIN SELECT RAISE(ABORT, 'not today'); END")
+    database.close()
+    with pytest.raises(TrackingFailed, match=r"mlflow\.db: not today\. The results"):
+        record(folder)
+
+
 def _record_in_child(place: Path, number: int) -> None:
     record(place, fingerprint=f"{number}" * 64, folder=Path(f"models/{number}"))
 

@@ -1,6 +1,7 @@
 """How a delivery's bytes become text cells, and what is no table at all."""
 
 import gzip
+import re
 
 import pytest
 
@@ -96,9 +97,31 @@ def test_a_required_column_is_found_whatever_the_blanks_letter_case_and_spelling
 
 def test_a_missing_column_is_named_with_the_headers_that_would_do():
     with pytest.raises(
-        ColumnMissing, match=r"the header lacks mileage_km \('Kilométrage' or 'Kilometrage'\); it reads 'Marque,Prix'"
+        ColumnMissing,
+        match=r"the header lacks mileage_km \('Kilométrage' or 'Kilometrage'\): fetch the file again, or add the name .*; it reads 'Marque,Prix'",
     ):
         read("Marque,Prix\nDacia,1\n", make=("Marque",), mileage_km=("Kilométrage", "Kilometrage"))
+
+
+@pytest.mark.parametrize(("separator", "shown"), [("|", "'|'"), ("\t", r"'\t'"), (":", "':'")])
+def test_a_separator_that_the_market_does_not_name_is_proposed(separator, shown):
+    with pytest.raises(
+        ColumnMissing, match=rf"the header is not parted by ',' or ';' but by {re.escape(shown)}: add that to \[files\]"
+    ):
+        read(f"make{separator}price\nAudi{separator}1\n", Files(separators=(",", ";")), make=("make",), price=("price",))
+
+
+def test_rows_without_a_header_are_told_as_such():
+    with pytest.raises(
+        ColumnMissing, match="its first line is no header but a row, 'Audi,A4,True,9000'; write the names of the columns"
+    ):
+        read("Audi,A4,True,9000\nVW,Golf,True,5000\n", price=("price",), used=("true story",))
+
+
+@pytest.mark.parametrize("files", [Files(encodings=("utf-8",)), Files()])
+def test_the_mark_of_another_encoding_is_told(files):
+    with pytest.raises(DeliveryUnreadable, match=r'the mark of utf-16: say \[files\] encodings = \["utf-8", "utf-16"\]'):
+        read("a,b\n1,2\n".encode("utf-16"), files)
 
 
 def test_a_required_column_is_found_behind_a_line_end_in_a_header():
@@ -140,8 +163,11 @@ class TestPacked:
     def test_they_are_unpacked_whatever_their_name(self, tmp_path, name):
         assert self.read(tmp_path, gzip.compress(b"a,b"), name) == b"a,b"
 
+    def test_text_that_is_only_named_like_one_is_read_as_the_text_it_is(self, tmp_path):
+        assert self.read(tmp_path, b"a,b") == b"a,b"
+
     @pytest.mark.parametrize(
-        "content", [gzip.compress(b"a,b\n" * 99)[:-9], gzip.compress(b"a,b")[:5], b"a,b", gzip.compress(b"a,b") + b"more"]
+        "content", [gzip.compress(b"a,b\n" * 99)[:-9], gzip.compress(b"a,b")[:5], gzip.compress(b"a,b") + b"more"]
     )
     def test_a_damaged_one_is_unreadable(self, tmp_path, content):
         with pytest.raises(DeliveryUnreadable, match="the gzip is damaged or cut short"):

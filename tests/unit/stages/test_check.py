@@ -21,6 +21,8 @@ def account(accepted: int, rejected: int = 0, unreadable: int = 0, **more: Any) 
         "reasons": {reason: count for reason, count in reasons.items() if count},
         "dropped_values": {},
         "rehomed": {},
+        "examples": {},
+        "remedies": [],
         "set_aside": None,
         **more,
     }
@@ -44,6 +46,8 @@ def test_the_accounts_of_all_deliveries_are_summed():
         "reasons": {"price missing": 5, "row of another width": 1},
         "dropped_values": {"fuel unreadable": 5},
         "rehomed": {},
+        "examples": {},
+        "remedies": [],
         "set_aside": {},
         "deliveries": {"a.csv": first, "b.csv": second},
     }
@@ -75,7 +79,7 @@ def test_too_many_rejections_are_refused_with_the_most_frequent_reasons():
     with pytest.raises(TooManyRejections) as refusal:
         judge_intake({"a.csv": account(1000, 1999, 1)}, DEMANDS)
     message = str(refusal.value)
-    assert message.startswith("66.7% of 3,000 rows were rejected, more than the allowed 30.0% (price missing: 1,999, ")
+    assert message.startswith("66.7% of 3,000 rows were rejected, more than the allowed 30.0%: price missing: 1,999, ")
     assert "[check] max_rejected_share" in message
 
 
@@ -91,8 +95,8 @@ def test_no_usable_delivery_says_what_became_of_each():
     with pytest.raises(NoUsableDelivery) as refusal:
         judge_intake(accounts, DEMANDS)
     assert str(refusal.value) == (
-        "Only 1 of 9 rows could be accepted; at least 10 are needed ([check] min_accepted_rows). "
-        "Rejected: price missing: 8. b.csv was set aside: the file is empty."
+        "b.csv was set aside: the file is empty. Rejected: price missing: 8. "
+        "So only 1 of 9 rows could be accepted; at least 10 are needed ([check] min_accepted_rows)."
     )
 
 
@@ -117,3 +121,34 @@ def test_the_rows_of_a_delivery_set_aside_do_not_count_among_the_rejected():
 def test_each_delivery_keeps_its_own_account():
     accounts = {"b.csv": account(20, 1), "a.csv": account(30)}
     assert judge_intake(accounts, DEMANDS)["deliveries"] == accounts
+
+
+EXAMPLES = {"price missing": {"row": 12, "value": "à négocier"}}
+PLACES = {"a.csv": "data/ingest/aa/rejected.parquet", "b.csv": "data/ingest/bb/rejected.parquet"}
+
+
+def test_too_many_rejections_are_told_with_file_row_value_remedy_and_the_place_of_the_rows():
+    accounts = {
+        "b.csv": account(20, 9, examples={"price missing": {"row": 1, "value": "later"}}),
+        "a.csv": account(20, 80, examples=EXAMPLES, remedies=["say [rows] decimal_mark = ','"]),
+    }
+    with pytest.raises(TooManyRejections) as refusal:
+        judge_intake(accounts, DEMANDS, PLACES)
+    assert (
+        ": price missing: 89 (a.csv row 12: 'à négocier'); the rows of a.csv are in data/ingest/aa/rejected.parquet. Mend"
+        in str(refusal.value)
+    )
+    assert str(refusal.value).endswith("[check] max_rejected_share; or say [rows] decimal_mark = ','.")
+
+
+def test_too_few_rows_are_told_with_an_example_and_the_place_of_the_rows():
+    with pytest.raises(
+        NoUsableDelivery, match=r"Rejected: price missing: 8 \(a\.csv row 12: 'à négocier'\); the rows of a\.csv are in"
+    ):
+        judge_intake({"a.csv": account(1, 8, examples=EXAMPLES)}, DEMANDS, PLACES)
+
+
+def test_of_many_deliveries_set_aside_the_first_are_named_and_the_others_counted():
+    accounts = {f"{number:02d}.csv": set_aside("the file is empty") for number in range(84)}
+    with pytest.raises(NoUsableDelivery, match=r"04\.csv was set aside: the file is empty\. So were 79 more\. So only 0 of 0"):
+        judge_intake(accounts, DEMANDS)

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from pipeline.errors import DeliveryUnreadable
 from pipeline.market import Column, Identity, Market, Rows
 from pipeline.stages.ingest import ROW_UNREADABLE, empty_intake, ingest_rows, required_headers
 from tests.drawing import draw_cells, ingest, market_of
@@ -91,6 +92,12 @@ class TestRejection:
             "reasons": {"price below 100": 1, ROW_UNREADABLE: 1, "year missing": 1},
             "dropped_values": {},
             "rehomed": {},
+            "examples": {
+                "price below 100": {"row": 2, "value": "1"},
+                "year missing": {"row": 2, "value": ""},
+                ROW_UNREADABLE: {"row": 3, "value": "Audi,A4"},
+            },
+            "remedies": [],
             "columns_unused": ["junk"],
             "columns_absent": ["fuel", "engine_l"],
             "set_aside": None,
@@ -120,6 +127,46 @@ class TestOptionalCells:
     def test_a_columns_own_mark_for_missing_is_not_judged_by_its_limits(self):
         intake = ingest("make | model | year | price | engine\nAudi | A4 | 2015 | 900 | 0", MARKET)
         assert intake.accepted["engine_l"].isna().all()
+
+
+class TestExamples:
+    """What an account shows of rejected rows and lost values, so that a person sees what is wrong."""
+
+    def test_the_first_row_of_each_reason_is_shown_with_its_value(self):
+        rows = "make|model|year|price|fuel\nAudi|A4|2015|900|GPL\nAudi|A4|2015| à  négocier|Diesel\nAudi|A4|2015|call|Diesel"
+        assert ingest(rows, MARKET).account["examples"] == {
+            "fuel unreadable": {"row": 1, "value": "GPL"},
+            "price unreadable": {"row": 2, "value": "à négocier"},
+        }
+
+    def test_the_other_decimal_mark_is_proposed_where_it_would_read_most(self):
+        rows = "make|model|year|price\nAudi|A4|2015|85.000,50\nAudi|A4|2015|9,5\nAudi|A4|2015|call"
+        assert ingest(rows, MARKET).account["remedies"] == ["say [rows] decimal_mark = ',', which would read price"]
+        assert ingest(rows.replace("9,5", "ask"), MARKET).account["remedies"] == []
+        comma = Market(title="", currency="EUR", columns=MARKET.columns, rows=Rows(decimal_mark=","))
+        assert ingest("make|model|year|price\nAudi|A4|2015|85,000.50", comma).account["remedies"] == [
+            "say [rows] decimal_mark = '.', which would read price"
+        ]
+
+    def test_a_delivery_of_which_nothing_is_accepted_is_set_aside_with_row_value_and_remedy(self):
+        account = ingest("make|model|year|price\nAudi|A4|2015|85.000,50", MARKET).account
+        assert account["set_aside"] == (
+            "none of its 1 rows could be accepted (price unreadable: 1, as in row 1: '85.000,50'); mend the file, or the columns and limits "
+            "in the market's TOML, or say [rows] decimal_mark = ',', which would read price"
+        )
+
+    def test_a_delivery_of_which_a_required_column_tells_nothing_is_refused_with_row_value_and_remedy(self):
+        market = market_of(mileage_km=Column(headers=("km",), required=True))
+        rows = "make|model|year|price|km\nAudi|A4|2015|900|\nAudi|A4|2015|900|very few\nAudi|A4|2015|900|{}"
+        with pytest.raises(DeliveryUnreadable) as refusal:
+            ingest(rows.format("many"), market)
+        assert str(refusal.value) == (
+            "none of the 2 values of mileage_km, which the market requires, can be read (row 2: 'very few'); mend the file or what "
+            "[columns.mileage_km] says of it"
+        )
+        assert ingest(rows.format("7"), market).account["dropped_values"] == {"mileage_km unreadable": 1}
+        with pytest.raises(DeliveryUnreadable, match=r"or say \[rows\] decimal_mark = ',', which would read mileage_km"):
+            ingest("make|model|year|price|km\nAudi|A4|2015|900|1.000,5", market)
 
 
 class TestColumns:

@@ -1,0 +1,53 @@
+"""What an option may say, and that a slip ends with code 2 and one message."""
+
+import luigi
+import pytest
+from luigi.cmdline_parser import CmdlineParser
+
+from pipeline import Check, Ingest, Train
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Read a command line as Luigi does; it must be refused."""
+    with pytest.raises(SystemExit) as refused, CmdlineParser.global_instance(list(arguments)) as parser:
+        parser.get_task_obj()
+    assert refused.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("Check", "--market", ""), "--market '' names no market"),
+        (("Check", "--market", " "), "--market '' names no market"),
+        (
+            ("Check", "--pipeline-markets", "/nonexistent"),
+            "is no folder that this user may read. Name one with market TOML files",
+        ),
+        (("Train", "--max-leaf-nodes", "1"), "--Train-max-leaf-nodes '1' is not a whole number of at least 2"),
+        (("Train", "--seed", "-1"), "--Train-seed '-1' is not a whole number of at least 0"),
+        (("Ingest", "--delivery", "../../../README.md"), "'../../../README.md' leaves the market's folder"),
+        (("Ingest", "--delivery", "a/../../uk/ford.csv"), "leaves the market's folder"),
+        (("Ingest", "--delivery", "/etc/passwd"), "leaves the market's folder"),
+    ],
+)
+def test_a_slip_is_refused_at_once(capsys, arguments, said):
+    arguments = (arguments[0], "--market", "sample", *arguments[1:]) if "--market" not in arguments else arguments
+    assert said in refusal(capsys, *arguments)
+
+
+def test_what_makes_sense_is_read_as_it_is():
+    for arguments, task in {
+        ("Check", "--market", "uk"): Check(market="uk"),
+        ("Train", "--max-leaf-nodes", "2", "--seed", "0"): Train(max_leaf_nodes=2, seed=0),
+        ("Ingest", "--delivery", "a..b/..c.csv"): Ingest(delivery="a..b/..c.csv"),
+    }.items():
+        with CmdlineParser.global_instance(list(arguments)) as parser:
+            assert parser.get_task_obj().param_kwargs == task.param_kwargs
+
+
+def test_a_default_market_that_is_not_there_is_refused(capsys, monkeypatch):
+    monkeypatch.setattr(luigi.configuration.get_config(), "get", lambda section, name, *_, **__: "")
+    with pytest.raises(SystemExit):
+        Check()
+    assert "There is no market ''" in capsys.readouterr().err
