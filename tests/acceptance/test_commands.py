@@ -127,7 +127,7 @@ def test_status_reports_before_and_after_a_run_and_what_is_wrong(project: Projec
     code, printed = project.pipeline("status")
     assert code == 0, printed
     assert "fresh     no: a run now would begin with Ingest sample/2025-01-06.csv (runs, input changed: delivery)" in printed
-    assert "was altered after it was committed" in printed
+    assert "is damaged (metrics.json has 2 bytes instead of" in printed
 
 
 def test_gc_drops_what_nothing_needs_and_nothing_else(project: Project) -> None:
