@@ -29,19 +29,21 @@ def judge_intake(
     examples = _choose_examples(accounts)
     remedies = sorted({remedy for account in accounts.values() for remedy in account["remedies"]})
     set_aside = {name: account["set_aside"] for name, account in sorted(accounts.items()) if account["set_aside"]}
+    read = {name: account for name, account in accounts.items() if not account["set_aside"]}
     if total["accepted"] < demands.min_accepted_rows:
-        shown = _name_reasons(reasons, examples) + _name_place(accounts, places)
-        raise NoUsableDelivery(_too_little(total, shown if reasons else "", set_aside, demands))
-    usable = sum(account["rows"] for account in accounts.values() if not account["set_aside"])
+        raise NoUsableDelivery(_too_little(total, [*_tell_rejected(read), *_name_place(accounts, places)], set_aside, demands))
+    usable = sum(account["rows"] for account in read.values())
     lost_share = (usable - total["accepted"]) / usable
     if lost_share > demands.max_rejected_share:
-        raise TooManyRejections(
-            f"{lost_share:.1%} of {usable:,} rows were rejected, more than the allowed "
-            f"{demands.max_rejected_share:.1%}: {_name_reasons(reasons, examples)}{_name_place(accounts, places)}. Mend the deliveries, or "
-            "the market's TOML: its columns and limits, or [check] max_rejected_share"
+        lines = [
+            f"{lost_share:.1%} of {usable:,} rows were rejected, more than the allowed {demands.max_rejected_share:.1%}.",
+            *_tell_rejected(read),
+            *_name_place(read, places),
+            "Mend the deliveries, or the market's TOML: its columns and limits, or [check] max_rejected_share"
             + "".join(f"; or {remedy}" for remedy in remedies)
-            + "."
-        )
+            + ".",
+        ]
+        raise TooManyRejections(" ".join(lines))
     if set_aside and not demands.may_set_aside:
         raise DeliverySetAside(
             f"{len(set_aside)} of {len(accounts)} deliveries cannot be used, and [check] may_set_aside says that none may be left out. "
@@ -66,13 +68,12 @@ def most_rejected(accounts: Mapping[str, Mapping[str, Any]]) -> str | None:
     return name if name and lost[name] else None
 
 
-def _too_little(total: Mapping[str, int], shown: str, set_aside: Mapping[str, str], demands: Demands) -> str:
+def _too_little(total: Mapping[str, int], shown: list[str], set_aside: Mapping[str, str], demands: Demands) -> str:
     """Tell the causes first, then what they come to."""
     lines = [f"{name} was set aside: {reason}." for name, reason in list(set_aside.items())[:_DELIVERIES_SHOWN]]
     if len(set_aside) > _DELIVERIES_SHOWN:
         lines.append(f"So were {len(set_aside) - _DELIVERIES_SHOWN:,} more.")
-    if shown:
-        lines.append(f"Rejected: {shown}.")
+    lines.extend(shown)
     lines.append(
         f"So only {total['accepted']:,} of {total['rows']:,} rows could be accepted; at least {demands.min_accepted_rows:,} are needed "
         "([check] min_accepted_rows)."
@@ -89,14 +90,17 @@ def _choose_examples(accounts: Mapping[str, Mapping[str, Any]]) -> dict[str, str
     return dict(sorted(found.items()))
 
 
-def _name_reasons(reasons: Mapping[str, int], examples: Mapping[str, str]) -> str:
-    most = sorted(reasons.items(), key=lambda item: -item[1])[:_REASONS_SHOWN]
-    return ", ".join(f"{reason}: {count:,}" + (f" ({examples[reason]})" if reason in examples else "") for reason, count in most)
+def _tell_rejected(accounts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Tell the most frequent reasons; a delivery that was set aside says its own."""
+    examples = _choose_examples(accounts)
+    most = sorted(_sum_counts(accounts, "reasons").items(), key=lambda item: -item[1])[:_REASONS_SHOWN]
+    named = [f"{reason}: {count:,}" + (f" ({examples[reason]})" if reason in examples else "") for reason, count in most]
+    return [f"Rejected: {', '.join(named)}."] if named else []
 
 
-def _name_place(accounts: Mapping[str, Mapping[str, Any]], places: Mapping[str, str] | None) -> str:
+def _name_place(accounts: Mapping[str, Mapping[str, Any]], places: Mapping[str, str] | None) -> list[str]:
     name = most_rejected(accounts)
-    return f"; the rows of {name} are in {places[name]}" if name and places else ""
+    return [f"The rejected rows of {name} are in {places[name]}."] if name and places else []
 
 
 def _sum_counts(accounts: Mapping[str, Mapping[str, Any]], key: str) -> dict[str, int]:

@@ -232,7 +232,7 @@ def test_too_many_rejections_are_told_with_a_row_its_value_and_where_the_others_
 
     assert code == 30, printed
     last = printed.strip().splitlines()[-1]
-    assert "price above 500,000: 90 (bad.csv row 2: '612037205'); the rows of bad.csv are in data/ingest/" in last
+    assert "price above 500,000: 90 (bad.csv row 2: '612037205'). The rejected rows of bad.csv are in data/ingest/" in last
     assert "[check] max_rejected_share" in last
 
 

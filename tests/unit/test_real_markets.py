@@ -208,7 +208,7 @@ class TestKijiji:
 
     def test_two_nights_hold_a_header_only(self, kijiji_intakes):
         reasons = [intake.account["set_aside"] for intake in kijiji_intakes.values() if intake.account["set_aside"]]
-        assert reasons == ["it holds a header and no rows"] * 2
+        assert [reason.partition(";")[0] for reason in reasons] == ["it holds a header and no rows"] * 2
 
     def test_both_spellings_of_a_header_that_nobody_fills_in_are_known(self, kijiji_intakes):
         assert {name for intake in kijiji_intakes.values() for name in intake.account["columns_unused"]} == set()

@@ -79,7 +79,7 @@ def test_too_many_rejections_are_refused_with_the_most_frequent_reasons():
     with pytest.raises(TooManyRejections) as refusal:
         judge_intake({"a.csv": account(1000, 1999, 1)}, DEMANDS)
     message = str(refusal.value)
-    assert message.startswith("66.7% of 3,000 rows were rejected, more than the allowed 30.0%: price missing: 1,999, ")
+    assert message.startswith("66.7% of 3,000 rows were rejected, more than the allowed 30.0%. Rejected: price missing: 1,999, ")
     assert "[check] max_rejected_share" in message
 
 
@@ -135,7 +135,7 @@ def test_too_many_rejections_are_told_with_file_row_value_remedy_and_the_place_o
     with pytest.raises(TooManyRejections) as refusal:
         judge_intake(accounts, DEMANDS, PLACES)
     assert (
-        ": price missing: 89 (a.csv row 12: 'à négocier'); the rows of a.csv are in data/ingest/aa/rejected.parquet. Mend"
+        "Rejected: price missing: 89 (a.csv row 12: 'à négocier'). The rejected rows of a.csv are in data/ingest/aa/rejected.parquet. Mend"
         in str(refusal.value)
     )
     assert str(refusal.value).endswith("[check] max_rejected_share; or say [rows] decimal_mark = ','.")
@@ -143,7 +143,7 @@ def test_too_many_rejections_are_told_with_file_row_value_remedy_and_the_place_o
 
 def test_too_few_rows_are_told_with_an_example_and_the_place_of_the_rows():
     with pytest.raises(
-        NoUsableDelivery, match=r"Rejected: price missing: 8 \(a\.csv row 12: 'à négocier'\); the rows of a\.csv are in"
+        NoUsableDelivery, match=r"Rejected: price missing: 8 \(a\.csv row 12: 'à négocier'\)\. The rejected rows of a\.csv are in"
     ):
         judge_intake({"a.csv": account(1, 8, examples=EXAMPLES)}, DEMANDS, PLACES)
 
