@@ -24,7 +24,9 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             ("Check", "--pipeline-markets", "/nonexistent"),
             "is no folder that this user may read. Name one with market TOML files",
         ),
-        (("Train", "--max-leaf-nodes", "1"), "--Train-max-leaf-nodes '1' is not a whole number of at least 2"),
+        (("Train", "--jobs", "0"), "--Train-jobs '0' is not a whole number of at least 1"),
+        (("Train", "--profile", "best"), "--Train-profile 'best' is none of full, quick"),
+        (("Train", "--iterations-factor", "0"), "--Train-iterations-factor '0' is not a factor between 0.001 and 1,000"),
         (("Train", "--seed", "-1"), "--Train-seed '-1' is not a whole number of at least 0"),
         (("Ingest", "--delivery", "../../../README.md"), "'../../../README.md' leaves the market's folder"),
         (("Ingest", "--delivery", "a/../../uk/ford.csv"), "leaves the market's folder"),
@@ -39,7 +41,9 @@ def test_a_slip_is_refused_at_once(capsys, arguments, said):
 def test_what_makes_sense_is_read_as_it_is():
     for arguments, task in {
         ("Check", "--market", "uk"): Check(market="uk"),
-        ("Train", "--max-leaf-nodes", "2", "--seed", "0"): Train(max_leaf_nodes=2, seed=0),
+        ("Train", "--profile", "quick", "--iterations-factor", "0.5", "--seed", "0"): Train(
+            profile="quick", iterations_factor=0.5, seed=0
+        ),
         ("Ingest", "--delivery", "a..b/..c.csv"): Ingest(delivery="a..b/..c.csv"),
     }.items():
         with CmdlineParser.global_instance(list(arguments)) as parser:
