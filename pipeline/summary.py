@@ -67,6 +67,16 @@ def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def tell_search(best: Mapping[str, Any]) -> list[str]:
+    """Tell what a search for hyperparameters found (Tune's best)."""
+    if not best["gain_share"]:
+        return [f"{best['trials']} candidates: none better than the recipe as it is by more than luck"]
+    factors = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in best["factors"].items())
+    return [
+        f"{best['trials']} candidates: out of fold, the best errs {best['gain_share']:.1%} less than the recipe as it is ({factors})"
+    ]
+
+
 def tell_scores(account: Mapping[str, Any]) -> list[str]:
     """Tell how the live listings are rated, the cheapest first (Score's account)."""
     ratings = ", ".join(f"{count:,} {name}" for name in (*RATINGS, NOT_RATED) if (count := account["ratings"][name]))

@@ -1,6 +1,7 @@
 """THE GRAPH: one task per stage, from raw deliveries to a judged model and a rating of every car for sale.
 
-    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─ Train ─ Evaluate ─ Score
+    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─┬──────────────────┬─ Train ─ Evaluate ─ Score
+                                                    └─ Trial(n) ─ Tune ┘
 
 Heavy libraries are imported in `build` alone: asking whether a task is complete must stay cheap.
 """
@@ -39,6 +40,7 @@ from pipeline.services.deliveries import Delivery, list_deliveries, night_of, pa
 TABLES = ("numpy", "pandas", "pyarrow")
 _log = logging.getLogger("pipeline")
 PROFILES = ("full", "quick")
+FACTORS = ("iterations_factor", "learning_rate_factor", "leaf_nodes_factor", "min_samples_leaf_factor")
 LEARNING = (*TABLES, "scikit-learn", "scipy", "skops")
 
 
@@ -240,20 +242,87 @@ class Split(DatedStage):
         documents.write_document(parts.account, folder / "account.json")
 
 
-class Train(DatedStage):
+class Fitting(DatedStage):
+    """What fits a model: its profile, its seed, and how many folds at a time."""
+
+    profile: str = WordParameter(
+        default="full",
+        words=PROFILES,
+        config_path={"section": "Train", "name": "profile"},
+        description="full, or quick: one model, in seconds.",
+    )
+    seed: int = CountFromZeroParameter(default=0)
+    jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
+    libraries = LEARNING
+    consumes = {"Split": ("train.parquet",)}
+
+    def requires(self) -> list[Any]:
+        """Need the parts."""
+        return [self.before(Split)]
+
+    def settings(self) -> Any:
+        """Depend on which columns the market lets a model use."""
+        return {"features": self.terms().feature_columns()}
+
+
+class Trial(Fitting):
+    """Fit one candidate of the search for hyperparameters, and keep its out-of-fold errors."""
+
+    number: int = CountFromZeroParameter(description="Which candidate; 0 is the recipe as it is.")
+
+    @property
+    def subject(self) -> str:
+        """The market and the candidate."""
+        return f"{self.market} {self.number}"
+
+    def build(self, folder: Path) -> None:
+        """Write the candidate's factors and errors."""
+        from pipeline.services import documents, frames
+        from pipeline.stages import tune
+        from pipeline.valuation.members import Hyperparameters
+
+        listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
+        candidate = tune.draw_candidate(self.number, Hyperparameters(profile=self.profile, seed=self.seed))
+        trial = tune.try_candidate(listings, self.settings()["features"], candidate, self.tell, self.jobs)
+        documents.write_document(trial, folder / "trial.json")
+
+
+class Tune(DatedStage):
+    """Choose the best of several candidates; each that was tried is there already, also after a kill."""
+
+    trials: int = CountParameter(default=20, description="Candidates, the recipe as it is among them.")
+
+    def requires(self) -> list[Any]:
+        """Need a trial of each candidate."""
+        return [Trial(market=self.market, as_of=self.as_of, number=number) for number in range(self.trials)]
+
+    def build(self, folder: Path) -> None:
+        """Write all trials, and the factors of the best."""
+        import pandas as pd
+
+        from pipeline.services import documents, frames
+        from pipeline.stages import tune
+
+        trials = [documents.read_document(task.folder / "trial.json") for task in self.upstream("Trial")]
+        frames.write_frame(pd.DataFrame(trials), folder / "trials.parquet")
+        documents.write_document(tune.choose_best(trials), folder / "best.json")
+
+    def summary(self) -> list[str]:
+        """Tell what the search found."""
+        return summary.tell_search(json.loads((self.folder / "best.json").read_bytes()))
+
+
+class Train(Fitting):
     """Fit the price model and calibrate its intervals."""
 
-    profile: str = WordParameter(default="full", words=PROFILES, description="full, or quick: one model, in seconds.")
     iterations_factor: float = FactorParameter(default=1.0, description="What each member's own settings are multiplied by.")
     learning_rate_factor: float = FactorParameter(default=1.0)
     leaf_nodes_factor: float = FactorParameter(default=1.0)
     min_samples_leaf_factor: float = FactorParameter(default=1.0)
+    tuned: bool = luigi.BoolParameter(default=False, description="Take the factors that Tune found instead.")
     level: float = ShareParameter(default=0.9, description="Share of prices that an interval is meant to hold.")
-    seed: int = CountFromZeroParameter(default=0)
-    jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
     max_seconds: int = CountFromZeroParameter(default=7200, significant=False, description="Seconds after which a fit is ended.")
-    libraries = LEARNING
-    consumes = {"Split": ("train.parquet",)}
+    consumes = {"Split": ("train.parquet",), "Tune": ("best.json",)}
     time_limit = "[Train] max_seconds"
 
     @property
@@ -267,33 +336,20 @@ class Train(DatedStage):
         return paths.MODELS
 
     def requires(self) -> list[Any]:
-        """Need the parts."""
-        return [self.before(Split)]
-
-    def settings(self) -> Any:
-        """Depend on which columns the market lets a model use."""
-        return {"features": self.terms().feature_columns()}
-
-    def hyperparameters(self) -> Any:
-        """Return what shapes the fit."""
-        from pipeline.valuation.members import Hyperparameters
-
-        return Hyperparameters(
-            profile=self.profile,
-            iterations_factor=self.iterations_factor,
-            learning_rate_factor=self.learning_rate_factor,
-            leaf_nodes_factor=self.leaf_nodes_factor,
-            min_samples_leaf_factor=self.min_samples_leaf_factor,
-            seed=self.seed,
-        )
+        """Need the parts, and the search where its result is asked for."""
+        return [*super().requires(), *([self.before(Tune)] if self.tuned else [])]
 
     def build(self, folder: Path) -> None:
         """Write the fitted model."""
-        from pipeline.services import frames, models
+        from pipeline.services import documents, frames, models
         from pipeline.stages import train
 
+        factors = {name: getattr(self, name) for name in FACTORS}
+        if self.tuned:
+            factors = documents.read_document(self.folder_of("Tune") / "best.json")["factors"]
+        hyperparameters = train.Hyperparameters(profile=self.profile, seed=self.seed, **factors)
         listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
-        model = train.fit_model(listings, self.settings()["features"], self.hyperparameters(), self.level, self.tell, self.jobs)
+        model = train.fit_model(listings, self.settings()["features"], hyperparameters, self.level, self.tell, self.jobs)
         models.save_model(model, folder / models.MODEL_FILE)
         models.describe_model(folder)
 
@@ -321,7 +377,7 @@ class PointedStage(DatedStage):
         return max((night_of(task.delivery) for task in self._chain() if task.task_family == "Ingest"), default="")
 
     def _stages(self) -> dict[str, str]:
-        return {task.task_family.lower(): task.folder.as_posix() for task in self._chain() if task.task_family != "Ingest"}
+        return {task.task_family.lower(): task.folder.as_posix() for task in self._chain() if task.task_family not in ("Ingest", "Trial")}
 
     def _chain(self) -> Iterator[Any]:
         """Walk this task and all that it rests on."""

@@ -1,0 +1,60 @@
+"""Change X → exactly these tasks run, where the job is Tune: a search that was done is not done again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from pipeline import Evaluate, Tune
+
+from .conftest import Project
+
+NOTHING: list[str] = []
+
+
+@pytest.fixture
+def project(project: Project) -> Project:
+    """A project that was searched once with two candidates."""
+    project.job = Tune
+    assert project.run(Tune_trials="2") == ["Trial", "Trial", "Tune"]
+    return project
+
+
+def results(project: Project, stage: str) -> list:
+    return sorted((project.root / "data" / stage).glob("[!.]*/"))
+
+
+def test_a_search_that_was_done_is_not_done_again(project: Project) -> None:
+    assert project.run(Tune_trials="2") == NOTHING
+
+
+def test_more_candidates_cost_only_themselves(project: Project) -> None:
+    assert project.run(Tune_trials="4") == ["Trial", "Trial", "Tune"]
+    assert sorted(json.loads((place / "best.json").read_text())["trials"] for place in results(project, "tune")) == [2, 4]
+
+
+def test_a_search_goes_on_where_it_was_ended(project: Project) -> None:
+    shutil.rmtree(project.damage(results(project, "trial")[0] / "trial.json").parent)
+    shutil.rmtree(project.damage(results(project, "tune")[0] / "best.json").parent)
+    assert project.run(Tune_trials="2") == ["Trial", "Tune"]
+
+
+def test_another_seed_is_another_search(project: Project) -> None:
+    assert project.run(Tune_trials="2", Trial_seed="1") == ["Trial", "Trial", "Tune"]
+
+
+def test_a_model_may_take_what_was_found(project: Project) -> None:
+    project.job = Evaluate
+    assert project.run() == NOTHING
+    assert "Train" in project.run(Tune_trials="2", Train_tuned="true")
+    assert project.run() == NOTHING
+
+
+def test_all_candidates_are_kept_with_their_errors(project: Project) -> None:
+    trials = pd.read_parquet(results(project, "tune")[0] / "trials.parquet")
+    assert len(trials) == 2
+    assert {"iterations_factor", "learning_rate_factor", "error", "mae", "median_ape"} <= set(trials.columns)
+    assert trials["iterations_factor"].tolist()[0] == 1.0
