@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,9 @@ from pipeline.serving import ServedModel
 from pipeline.stages import cars
 from pipeline.stages.appraise import appraise
 from pipeline.valuation.domain import REFUSED
+
+if TYPE_CHECKING:
+    from pipeline.reasons import Reasons
 
 UNREADABLE = "unreadable"
 
@@ -47,6 +50,12 @@ class Pricer:
         fitting = [record for record in records if len(record) == width]
         priced = iter(self._price_fitting(fitting)) if fitting else iter(())
         return [next(priced) if len(record) == width else self._tell_unreadable(record) for record in records]
+
+    def reason(self, record: Sequence[str], market: str) -> Reasons:
+        """Return why one record's car is priced as it is."""
+        from pipeline.reasons import find_reasons
+
+        return find_reasons(self.served.model, self._read([record]).listings, market)
 
     def understand(self, record: Sequence[str]) -> dict[str, Any]:
         """Return what is known of one record's car, in canonical columns and units."""

@@ -377,7 +377,11 @@ class PointedStage(DatedStage):
         return max((night_of(task.delivery) for task in self._chain() if task.task_family == "Ingest"), default="")
 
     def _stages(self) -> dict[str, str]:
-        return {task.task_family.lower(): task.folder.as_posix() for task in self._chain() if task.task_family not in ("Ingest", "Trial")}
+        return {
+            task.task_family.lower(): task.folder.as_posix()
+            for task in self._chain()
+            if task.task_family not in ("Ingest", "Trial")
+        }
 
     def _chain(self) -> Iterator[Any]:
         """Walk this task and all that it rests on."""

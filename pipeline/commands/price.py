@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from pipeline.market import Market
     from pipeline.pricing import Outcome, Pricer
+    from pipeline.reasons import Reasons
 
 CHUNK = 20_000  # rows that are read, priced and written at once: what a file needs of memory
 _EPILOG = """
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", type=Path, metavar="FILE", help="price every row of this CSV file")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there (default: the screen); .gz packs it")
     parser.add_argument("--format", choices=("table", "csv", "json"), help="default: table for one car, csv for a file")
+    parser.add_argument("--why", action="store_true", help="one car: what moved its price, and the adverts nearest to it")
     parser.set_defaults(more=[])
 
 
@@ -110,6 +112,8 @@ def _find_column(written: str, name: str, market: Market) -> str:
 def _refuse_contradictions(options: argparse.Namespace, cells: dict[str, str]) -> None:
     from pipeline.errors import UsageWrong
 
+    if options.why and (options.input is not None or options.format == "csv"):
+        raise UsageWrong("--why is for one car, as a table or as json.")
     if options.input is None:
         if not cells:
             raise UsageWrong("Name a car (--make, --model, --year, …) or a file of cars (--input).")
@@ -139,11 +143,12 @@ def _price_car(options: argparse.Namespace, name: str, market: Market, cells: di
     pricer = Pricer(resolve_model(name), market, headers)
     with _one_thread():
         (outcome,) = pricer.price([record])
+        reasons = pricer.reason(record, name) if options.why and outcome.estimate is not None else None
     with exports.standard_output() as stream:
         if options.format in ("csv", "json"):
-            _writer(options.format, stream, headers, ",", pricer)([record], [outcome])
+            _writer(options.format, stream, headers, ",", pricer, reasons)([record], [outcome])
         else:
-            stream.write(_draw(pricer, name, record, outcome))
+            stream.write(_draw(pricer, name, record, outcome, reasons))
     if options.format == "csv":
         sys.stderr.write(f"Priced by {pricer.served.tell()}.\n")
     return 0
@@ -204,7 +209,9 @@ def _tell_absent(column: str, market: Market, unknown: dict[str, str]) -> str:
     return f"{column} (as {' or '.join(map(repr, names))}{file_name}{f'; is it {near[0]!r}?' if near else ''})"
 
 
-def _writer(form: str, stream: TextIO, headers: list[str], separator: str, pricer: Pricer) -> Callable[[Any, Any], None]:
+def _writer(
+    form: str, stream: TextIO, headers: list[str], separator: str, pricer: Pricer, reasons: Reasons | None = None
+) -> Callable[[Any, Any], None]:
     """Return what writes records with their outcomes; writes the header of a CSV at once."""
     import csv
     import json
@@ -224,7 +231,7 @@ def _writer(form: str, stream: TextIO, headers: list[str], separator: str, price
             rows.writerow([*map(guard_cell, fill(record)), *figures, *outcome[3:]])
 
     def write_json(records: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> None:
-        facts = {"priced_by": pricer.served.facts()}
+        facts = {"priced_by": pricer.served.facts(), **(reasons.plain() if reasons else {})}
         for record, outcome in zip(records, outcomes, strict=True):
             line = dict(zip(headers, fill(record), strict=True)) | dict(zip(ours, outcome, strict=True)) | facts
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -236,7 +243,7 @@ def _writer(form: str, stream: TextIO, headers: list[str], separator: str, price
     return write_csv
 
 
-def _draw(pricer: Pricer, name: str, record: list[str], outcome: Outcome) -> str:
+def _draw(pricer: Pricer, name: str, record: list[str], outcome: Outcome, reasons: Reasons | None) -> str:
     """Return one car's outcome as a small table."""
     understood = ", ".join(f"{column} {_write_value(column, value)}" for column, value in pricer.understand(record).items())
     lines = [("car", understood), ("market", name)]
@@ -248,6 +255,8 @@ def _draw(pricer: Pricer, name: str, record: list[str], outcome: Outcome) -> str
     lines.append(("status", outcome.status))
     if outcome.reason:
         lines.append(("reason", outcome.reason))
+    if reasons:
+        lines.extend(reasons.lines(outcome.currency))
     lines.append(("model", pricer.served.tell()))
     return "".join(f"{title:<9} {text}\n" for title, text in lines)
 

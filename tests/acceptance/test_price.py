@@ -95,6 +95,21 @@ def test_one_car_for_a_person_and_for_a_program(trained: Project) -> None:
     assert f",{told['estimate']}," in price(trained, *CAR, "--format", "csv")
 
 
+def test_what_moved_a_price_adds_up_to_it_and_real_adverts_stand_beside_it(trained: Project) -> None:
+    code, printed = trained.run(*COMMAND, *CAR, "--why", "--format", "json")
+    assert code == 0, printed
+    told = json.loads(printed)
+    explanation = told["explanation"]
+    moved = explanation["typical_estimate"] + sum(change["amount"] for change in explanation["contributions"])
+    assert moved == pytest.approx(explanation["estimate"])
+    assert round(explanation["estimate"]) == told["estimate"]
+    assert {advert["make"] for advert in told["comparables"]} == {"Dacia"}
+    code, printed = trained.run(*COMMAND, *CAR, "--why")
+    assert code == 0
+    assert "the typical car of its make and model" in printed
+    assert trained.run(*COMMAND, *CAR, "--why", "--format", "csv")[0] == 2
+
+
 def test_a_file_comes_out_row_by_row_with_its_own_cells(trained: Project, cars: Path, tmp_path: Path) -> None:
     output = tmp_path / "priced.csv"
     printed = price(trained, "--input", cars, "--output", output)

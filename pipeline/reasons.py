@@ -1,0 +1,67 @@
+"""Why a price is what it is: what moved it from the typical car's, and the real adverts nearest to the car."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.current import read_current
+from pipeline.services import frames
+from pipeline.stages.train import PriceModel
+from pipeline.valuation.comparables import find_comparables
+from pipeline.valuation.contributions import Explanation, Value, explain_price
+
+SHOWN = 6  # contributions and comparables that a person is shown
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """The explanation of one estimate, and the adverts nearest to the car, nearest first."""
+
+    explanation: Explanation
+    comparables: pd.DataFrame
+
+    def plain(self) -> dict[str, Any]:
+        """Return both as plain values."""
+        names = ["make", "model", "year", "mileage_km", "price", "distance", "differences"]
+        shown = self.comparables[[name for name in names if name in self.comparables]]
+        return {"explanation": asdict(self.explanation), "comparables": shown.to_dict("records")}
+
+    def lines(self, currency: str) -> Iterator[tuple[str, str]]:
+        """Yield titled lines for a person."""
+        told = self.explanation
+        yield "typical", f"{told.typical_estimate:,.0f} {currency}, the typical car of its {told.based_on}"
+        for change in told.contributions[:SHOWN]:
+            yield "", f"{change.amount:+,.0f}  {change.feature} {_show(change.value)} instead of {_show(change.typical_value)}"
+        rest = told.contributions[SHOWN:]
+        if rest:
+            yield "", f"{sum(change.amount for change in rest):+,.0f}  {len(rest)} smaller things"
+        for place, advert in enumerate(self.comparables.head(SHOWN).to_dict("records")):
+            yield ("" if place else "nearest"), f"{advert['price']:,.0f} {currency}  {advert['differences']}"
+
+
+def find_reasons(model: PriceModel, car: pd.DataFrame, market: str) -> Reasons:
+    """Explain the price of one car (a frame of one row in canonical columns) beside the market's current listings."""
+    current = read_current(market)
+    listings = frames.read_frame(Path(current.stages["clean"]) / "listings.parquet") if current else pd.DataFrame()
+    told = car.assign(**{name: None for name in model.choice.columns if name not in car})
+    explanation = explain_price(told, model.typical, lambda asked: model.estimate(asked)["estimate"].to_numpy())
+    return Reasons(explanation, find_comparables(car, listings))
+
+
+def _show(value: Value) -> str:
+    if value is None:
+        return "not told"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (
+        f"{value:,.10g}"
+        if isinstance(value, float) and abs(value) >= 10_000
+        else f"{value:g}"
+        if isinstance(value, float)
+        else value
+    )
