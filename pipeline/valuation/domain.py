@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,7 +50,6 @@ _NAMES = {
     "engine_l": ("engine", " l"),
     "cylinders": ("cylinders", ""),
 }
-_SEPARATOR = "\x1f"  # between make and model: a control character, which no name holds
 _MIN_LIKENESS = 0.6  # of a known name to be the one that was meant: Volkswagon has 0.9, Lada and Dacia 0.44
 
 
@@ -72,11 +72,24 @@ class Domain:
 
 
 @dataclass(frozen=True)
+class _Cars:
+    """Cars as arrays: make and model as text or None, the year and other numbers, and each car's row in the domain.
+
+    The row is −1 where the model is unknown or missing.
+    """
+
+    make: np.ndarray
+    model: np.ndarray
+    numbers: dict[str, np.ndarray]
+    row: np.ndarray
+
+
+@dataclass(frozen=True)
 class _Finding:
     """What is held against some of the cars: their positions, and a reason for each."""
 
     status: str
-    positions: pd.Index
+    positions: np.ndarray
     reasons: list[str]
 
 
@@ -87,7 +100,9 @@ def learn_domain(listings: pd.DataFrame, choice: FeatureChoice) -> Domain:
     model teach nothing.
     """
     numbers = [name for name in SEEN_SHARES if name in choice.numbers]
-    cars = _read_cars(listings, numbers).dropna(subset=["make", "model"]).replace([np.inf, -np.inf], np.nan)
+    texts = {name: _read_texts(listings, name) for name in ("make", "model")}
+    read = pd.DataFrame(texts | _read_numbers(listings, numbers))
+    cars = read.dropna(subset=["make", "model"]).replace([np.inf, -np.inf], np.nan)
     groups = cars.groupby(["make", "model"], sort=True)
     has_own_bounds = groups[numbers].count().to_numpy() >= MIN_LISTINGS_OF_MODEL
     models: dict[str, list[str]] = {}
@@ -112,33 +127,37 @@ def assess(listings: pd.DataFrame, domain: Domain) -> pd.DataFrame:
     nothing). The reason is empty for a priced car, else all that is held against it, for a person, joined by "; ".
     Columns that are absent count as missing; only make, model and year must be there.
     """
-    cars = _read_cars(listings, domain.numbers)
-    cars["row"] = _find_rows(cars, domain)
-    status = np.full(len(cars), PRICED, dtype=object)
-    reasons = np.full(len(cars), "", dtype=object)
+    make, model = (_read_texts(listings, name) for name in ("make", "model"))
+    cars = _Cars(make, model, _read_numbers(listings, domain.numbers), _find_rows(make, model, domain))
+    status = np.full(len(listings), PRICED, dtype=object)
+    reasons = np.full(len(listings), "", dtype=object)
     for finding in (*_find_refusals(cars, domain), *_find_extrapolations(cars, domain)):
-        positions = finding.positions.to_numpy()
-        status[positions[status[positions] != REFUSED]] = finding.status
-        for position, reason in zip(positions, finding.reasons, strict=True):
+        status[finding.positions[status[finding.positions] != REFUSED]] = finding.status
+        for position, reason in zip(finding.positions, finding.reasons, strict=True):
             reasons[position] = f"{reasons[position]}; {reason}" if reasons[position] else reason
     return pd.DataFrame({"status": status, "reason": reasons}, index=listings.index, dtype="str")
 
 
-def _read_cars(listings: pd.DataFrame, numbers: list[str]) -> pd.DataFrame:
-    """Return make and model as text and year and `numbers` as floats, by position; what cannot be read is missing."""
-    cars = pd.DataFrame(index=pd.RangeIndex(len(listings)))
-    for name in ("make", "model"):
-        text = _read_column(listings, name).astype("str").str.strip()
-        cars[name] = text.mask(text == "")
-    for name in dict.fromkeys(("year", *numbers)):
-        cars[name] = pd.to_numeric(_read_column(listings, name), errors="coerce").astype("Float64").astype("float64")
-    return cars
-
-
-def _read_column(listings: pd.DataFrame, name: str) -> pd.Series:
+def _read_texts(listings: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column as text without blanks around it, None where nothing is left."""
     if name not in listings:
-        return pd.Series(np.nan, index=range(len(listings)))
-    return listings[name].reset_index(drop=True)
+        return np.full(len(listings), None, dtype=object)
+    values = listings[name].astype(object).to_numpy()
+    texts = [
+        None if is_missing else str(value).strip() or None for value, is_missing in zip(values, pd.isna(values), strict=True)
+    ]
+    return np.array(texts, dtype=object)
+
+
+def _read_numbers(listings: pd.DataFrame, names: list[str]) -> dict[str, np.ndarray]:
+    """Return the year and the named columns as floats; what cannot be read is missing."""
+    numbers = {}
+    for name in dict.fromkeys(("year", *names)):
+        column = listings[name] if name in listings else pd.Series(np.nan, index=listings.index)
+        if column.dtype != np.float64:
+            column = pd.to_numeric(column, errors="coerce").astype("Float64").astype("float64")
+        numbers[name] = column.to_numpy()
+    return numbers
 
 
 def _find_bounds(cars: pd.DataFrame, has_own: np.ndarray, shares: dict[str, float], rounding: Rounding) -> np.ndarray:
@@ -152,80 +171,111 @@ def _find_bounds(cars: pd.DataFrame, has_own: np.ndarray, shares: dict[str, floa
     return bounds
 
 
-def _find_rows(cars: pd.DataFrame, domain: Domain) -> np.ndarray:
-    """Return each car's row in the domain's arrays, -1 where its model is unknown or missing."""
-    known = [f"{make}{_SEPARATOR}{model}" for make, models in domain.models.items() for model in models]
-    return pd.Index(known, dtype="str").get_indexer(pd.Index(cars["make"] + _SEPARATOR + cars["model"]))
+def _find_rows(makes: np.ndarray, models: np.ndarray, domain: Domain) -> np.ndarray:
+    """Return each car's row in the domain's arrays, −1 where its model is unknown or missing."""
+    known = ((make, model) for make, models_of_make in domain.models.items() for model in models_of_make)
+    rows = {car: row for row, car in enumerate(known)}
+    return np.array([rows.get(car, -1) for car in zip(makes, models, strict=True)], dtype=np.int64)
 
 
-def _find_refusals(cars: pd.DataFrame, domain: Domain) -> Iterator[_Finding]:
-    for name in ("make", "model", "year"):
-        missing = cars[cars[name].isna()]
-        yield _Finding(REFUSED, missing.index, [f"{name} is missing"] * len(missing))
+def _find(status: str, is_found: np.ndarray, tell: Callable[[int], str]) -> Iterator[_Finding]:
+    """Yield a finding about the cars that are found, if any; `tell` gives the reason of the car at a position."""
+    positions = np.flatnonzero(is_found)
+    if len(positions):
+        yield _Finding(status, positions, [tell(int(position)) for position in positions])
+
+
+def _find_refusals(cars: _Cars, domain: Domain) -> Iterator[_Finding]:
+    year = cars.numbers["year"]
+    for name, is_missing in (("make", pd.isna(cars.make)), ("model", pd.isna(cars.model)), ("year", np.isnan(year))):
+        yield from _find(REFUSED, is_missing, functools.partial(_tell_missing, name))
     yield from _find_unknown(cars, domain)
     newest, oldest = domain.newest_year, domain.oldest_year
-    late = cars[cars["year"] > newest + MAX_YEARS_AFTER_NEWEST]
-    yield _Finding(REFUSED, late.index, [_tell_late(year, newest) for year in late["year"]])
-    early = cars[cars["year"] < oldest - MAX_YEARS_BEFORE_OLDEST]
-    yield _Finding(REFUSED, early.index, [_tell_early(year, oldest) for year in early["year"]])
+    yield from _find(REFUSED, year > newest + MAX_YEARS_AFTER_NEWEST, lambda car: _tell_late(year[car], newest))
+    yield from _find(REFUSED, year < oldest - MAX_YEARS_BEFORE_OLDEST, lambda car: _tell_early(year[car], oldest))
     yield from _find_contradictions(cars, domain)
 
 
-def _find_unknown(cars: pd.DataFrame, domain: Domain) -> Iterator[_Finding]:
+def _find_unknown(cars: _Cars, domain: Domain) -> Iterator[_Finding]:
     """Refuse an unknown model as well as an unknown make.
 
     Hidden from a model, both were estimated equally badly: makes with error 1.8–3.2 and held 43–86 %, models with
     error 1.7–3.6 and held 40–86 %. And a name that nobody advertised may be a slip, which no error measures.
     """
-    is_known = cars["make"].isin(list(domain.models))
-    of_unknown_make = cars[cars["make"].notna() & ~is_known]
-    reasons = {make: _tell_unknown("make", make, list(domain.models)) for make in of_unknown_make["make"].unique()}
-    yield _Finding(REFUSED, of_unknown_make.index, [reasons[make] for make in of_unknown_make["make"]])
-    of_unknown_model = cars[is_known & cars["model"].notna() & (cars["row"] < 0)]
-    asked = list(zip(of_unknown_model["make"], of_unknown_model["model"], strict=True))
-    tellings = {key: _tell_unknown("model", key[1], domain.models[key[0]], f" of {key[0]}") for key in dict.fromkeys(asked)}
-    yield _Finding(REFUSED, of_unknown_model.index, [tellings[key] for key in asked])
+    is_known = np.array([make in domain.models for make in cars.make], dtype=bool)
+
+    @functools.cache
+    def tell_make(make: str) -> str:
+        return _tell_unknown("make", make, list(domain.models))
+
+    @functools.cache
+    def tell_model(make: str, model: str) -> str:
+        return _tell_unknown("model", model, domain.models[make], f" of {make}")
+
+    yield from _find(REFUSED, ~pd.isna(cars.make) & ~is_known, lambda car: tell_make(cars.make[car]))
+    is_unknown_model = is_known & ~pd.isna(cars.model) & (cars.row < 0)
+    yield from _find(REFUSED, is_unknown_model, lambda car: tell_model(cars.make[car], cars.model[car]))
 
 
-def _find_contradictions(cars: pd.DataFrame, domain: Domain) -> Iterator[_Finding]:
+def _find_contradictions(cars: _Cars, domain: Domain) -> Iterator[_Finding]:
     for name in domain.numbers:
         if name != "year":
-            impossible = cars[(cars[name] < 0) | np.isinf(cars[name])]
-            yield _Finding(REFUSED, impossible.index, [f"{_tell(name, value)} is impossible" for value in impossible[name]])
+            is_impossible = (cars.numbers[name] < 0) | np.isinf(cars.numbers[name])
+            yield from _find(REFUSED, is_impossible, functools.partial(_tell_impossible, name, cars.numbers[name]))
     if "mileage_km" in domain.numbers:
+        year, mileage_km = cars.numbers["year"], cars.numbers["mileage_km"]
         # The newest cars count as a year old: a model year does not say how much of it has gone by.
-        age_years = (domain.newest_year - cars["year"]).clip(lower=0) + 1
-        driven = cars[(cars["mileage_km"] > MAX_KM_PER_YEAR * age_years) & np.isfinite(cars["mileage_km"])]
-        reasons = [f"a car of {car.year:.0f} with {car.mileage_km:,.0f} km contradicts itself" for car in driven.itertuples()]
-        yield _Finding(REFUSED, driven.index, reasons)
+        age_years = np.maximum(domain.newest_year - year, 0) + 1
+        is_overdriven = (mileage_km > MAX_KM_PER_YEAR * age_years) & np.isfinite(mileage_km)
+        yield from _find(REFUSED, is_overdriven, lambda car: _tell_overdriven(year[car], mileage_km[car]))
 
 
-def _find_extrapolations(cars: pd.DataFrame, domain: Domain) -> Iterator[_Finding]:
-    newest, oldest = domain.newest_year, domain.oldest_year
-    late = cars[(cars["year"] > newest) & (cars["year"] <= newest + MAX_YEARS_AFTER_NEWEST)]
-    yield _Finding(EXTRAPOLATED, late.index, [_tell_late(year, newest) for year in late["year"]])
-    early = cars[(cars["year"] < oldest) & (cars["year"] >= oldest - MAX_YEARS_BEFORE_OLDEST)]
-    yield _Finding(EXTRAPOLATED, early.index, [_tell_early(year, oldest) for year in early["year"]])
-    known = cars[cars["row"] >= 0].copy()
-    known["count"] = domain.counts[known["row"]]
-    few = known[known["count"] < MIN_LISTINGS_OF_MODEL]
-    yield _Finding(EXTRAPOLATED, few.index, [_tell_few(*car) for car in few[["count", "make", "model"]].itertuples(index=False)])
-    known["year"] = known["year"].where(known["year"].between(oldest, newest))  # the others have their reason already
+def _find_extrapolations(cars: _Cars, domain: Domain) -> Iterator[_Finding]:
+    newest, oldest, year = domain.newest_year, domain.oldest_year, cars.numbers["year"]
+    is_late = (year > newest) & (year <= newest + MAX_YEARS_AFTER_NEWEST)
+    yield from _find(EXTRAPOLATED, is_late, lambda car: _tell_late(year[car], newest))
+    is_early = (year < oldest) & (year >= oldest - MAX_YEARS_BEFORE_OLDEST)
+    yield from _find(EXTRAPOLATED, is_early, lambda car: _tell_early(year[car], oldest))
+    if not len(domain.counts):
+        return
+    counts = np.where(cars.row >= 0, domain.counts[cars.row], 0)
+    is_few = (cars.row >= 0) & (counts < MIN_LISTINGS_OF_MODEL)
+    yield from _find(EXTRAPOLATED, is_few, lambda car: _tell_few(counts[car], cars.make[car], cars.model[car]))
     for column, name in enumerate(domain.numbers):
-        yield from _find_beyond(known, domain, column, name)
+        yield from _find_beyond(cars, domain, column, name)
 
 
-def _find_beyond(known: pd.DataFrame, domain: Domain, column: int, name: str) -> Iterator[_Finding]:
-    """Find the cars with a number below or above what was seen of their model."""
-    rows = known["row"].to_numpy()
-    said = known[name].where(np.isfinite(known[name]) & (known[name] >= 0))  # what is impossible has its reason already
+def _find_beyond(cars: _Cars, domain: Domain, column: int, name: str) -> Iterator[_Finding]:
+    """Find the cars of known models with a number below or above what was seen of their model."""
+    values = cars.numbers[name]
+    # What is impossible has its reason already, and so has a year that no car of the market has.
+    is_told = (values >= 0) & np.isfinite(values)
+    if name == "year":
+        is_told &= (domain.oldest_year <= values) & (values <= domain.newest_year)
     reach = MAX_YEARS_AFTER_NEWEST if name == "year" else 0
-    lows, highs = domain.lows[rows, column], domain.highs[rows, column]
-    sides = (("below", lows, said < lows), ("above", highs, said > highs + reach))
+    lows, highs, has_own = (bounds[cars.row, column] for bounds in (domain.lows, domain.highs, domain.has_own_bounds))
+    sides = (("below", lows, values < lows), ("above", highs, values > highs + reach))
     for side, bounds, is_beyond in sides[1:] if name == "mileage_km" else sides:
-        beyond = known.assign(value=said, bound=bounds, has_own=domain.has_own_bounds[rows, column])[is_beyond]
-        told = beyond[["value", "bound", "has_own", "make", "model"]].itertuples(index=False)
-        yield _Finding(EXTRAPOLATED, beyond.index, [_tell_beyond(name, side, *car) for car in told])
+        told = functools.partial(_tell_beyond_of, cars, name, side, values, bounds, has_own)
+        yield from _find(EXTRAPOLATED, is_told & is_beyond & (cars.row >= 0), told)
+
+
+def _tell_beyond_of(
+    cars: _Cars, name: str, side: str, values: np.ndarray, bounds: np.ndarray, has_own: np.ndarray, car: int
+) -> str:
+    return _tell_beyond(name, side, values[car], bounds[car], bool(has_own[car]), cars.make[car], cars.model[car])
+
+
+def _tell_missing(name: str, _: int) -> str:
+    return f"{name} is missing"
+
+
+def _tell_impossible(name: str, values: np.ndarray, car: int) -> str:
+    return f"{_tell(name, values[car])} is impossible"
+
+
+def _tell_overdriven(year: float, mileage_km: float) -> str:
+    return f"a car of {year:.0f} with {mileage_km:,.0f} km contradicts itself"
 
 
 def _tell_unknown(kind: str, name: str, known: list[str], of_make: str = "") -> str:

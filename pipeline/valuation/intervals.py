@@ -7,7 +7,7 @@ theirs (Mondrian conformal prediction: Vovk, Lindsay, Nouretdinov and Gammerman 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def learn_intervals(
         return intervals
     multiples = np.fmax(_group_multiples(intervals, view), intervals.multiple)[is_extrapolated]
     stretch = conformal_quantile(scores[is_extrapolated] / multiples, level)
-    return Intervals(**{**vars(intervals), "stretch": max(stretch, 1.0)})
+    return replace(intervals, stretch=max(stretch, 1.0))
 
 
 def conformal_quantile(scores: np.ndarray, level: float) -> float:

@@ -24,6 +24,11 @@ BIG_CAR_SHARE = 0.7
 NOISE_STEPS = 6
 MIN_GAIN = 0.0015
 FLOAT = np.float32
+TWIN_YEARS = FLOAT(0.15)
+TWIN_MILEAGE = FLOAT(0.02)
+ROWS_AT_A_TIME = 256
+CELLS_AT_A_TIME = 32_768  # of the covariance: half a dozen arrays of so many stay in the processor's cache
+FEW_LEVELS = 32  # more make a product of matrices slower than comparing
 
 START = {
     "noise": 0.07, "narrow_mileage": 1.0, "category_decay": 0.12, "narrow_year": 0.3, "number_decay": 0.3,
@@ -89,12 +94,12 @@ class Process:
         """Return log prices."""
         inputs = scale(encoded, self.scaling)
         block_of = route(inputs, self.routes, self.cuts)
-        predictions = np.zeros(len(inputs))
+        order = order_by_car(inputs)
+        predictions = np.empty(len(inputs))
         for number in np.unique(block_of):
-            rows = np.flatnonzero(block_of == number)
-            for start in range(0, len(rows), 256):
-                part = rows[start : start + 256]
-                block = self.blocks[number]
+            rows, block = order[block_of[order] == number], self.blocks[number]
+            for start in range(0, len(rows), ROWS_AT_A_TIME):
+                part = rows[start : start + ROWS_AT_A_TIME]
                 predictions[part] = covariance(inputs.take(part), block.inputs, self.settings) @ block.weights
         return predictions + self.level
 
@@ -142,29 +147,19 @@ def scale(encoded: Encoded, scaling: Scaling) -> Inputs:
 
 
 def covariance(left: Inputs, right: Inputs, settings: Mapping[str, float]) -> np.ndarray:
-    """Return the prior covariance of log prices, left × right."""
+    """Return the prior covariance of log prices, left × right.
+
+    It is computed some rows at a time, so that what lies between stays in the processor's cache; fastest where the
+    listings of a car are neighbours on both sides.
+    """
     value = {name: FLOAT(number) for name, number in settings.items()}
-    decay = np.zeros((len(left), len(right)), FLOAT)
-    for column in range(left.numbers.shape[1]):
-        if left.numbers[:, column].any() or right.numbers[:, column].any():
-            weight = value["number_decay"] * value.get(f"number {column}", FLOAT(1))
-            decay += _gaps(left.numbers[:, column] * weight, right.numbers[:, column] * weight)
-    for column in range(left.codes.shape[1]):
-        weight = value["category_decay"] * value.get(f"category {column}", FLOAT(1))
-        decay += (left.codes[:, column][:, None] != right.codes[:, column][None, :]) * weight
-    years = _gaps(left.year, right.year)
-    mileages = _gaps(left.log_mileage, right.log_mileage)
-    car, family, make = (_same(left.identities[:, i], right.identities[:, i]) for i in range(3))
-    wide = _wide(decay, years, mileages, value)
-    result = wide * (value["market_wide"] + value["make_wide"] * make + value["family_wide"] * family
-                     + value["car_wide"] * car)  # fmt: skip
-    result += car * value["car_level"]
-    twins = np.exp(-4 * decay - years / FLOAT(0.15) - _gaps(left.mileage, right.mileage) / FLOAT(0.02))
-    result += twins * car * value["car_twin"]
-    np.multiply(years, 1 / value["narrow_year"], out=years)
-    np.multiply(mileages, 1 / value["narrow_mileage"], out=mileages)
-    narrow = np.exp(-decay - np.hypot(years, mileages))
-    result += narrow * (value["market_narrow"] + value["family_narrow"] * family + value["car_narrow"] * car)
+    sides = _line_up(left, right, value)
+    result = np.empty((len(left), len(right)), FLOAT)
+    step = max(1, CELLS_AT_A_TIME // max(len(right), 1))
+    room = np.empty((5, min(step, len(left)), len(right)), FLOAT)
+    for start in range(0, len(left), step):
+        rows = slice(start, min(start + step, len(left)))
+        _covary(sides, rows, value, result[rows], room[:, : rows.stop - rows.start])
     return result
 
 
@@ -238,7 +233,7 @@ def cut_blocks(inputs: Inputs) -> Plan:
     """
     plan = Plan([], {}, {})
     if len(inputs) <= SINGLE_BLOCK_ROWS:
-        plan.add(["all"], np.arange(len(inputs)))
+        plan.add(["all"], order_by_car(inputs))
         return plan
     car, _, make = inputs.identities.T
     makes, sizes = np.unique(make, return_counts=True)
@@ -260,10 +255,18 @@ def route(inputs: Inputs, routes: Mapping[str, list[int]], cuts: Mapping[str, li
     if list(routes) == ["all"]:
         return np.zeros(len(inputs), dtype=int)
     found = np.zeros(len(inputs), dtype=int)
-    for row, (car, _, make) in enumerate(inputs.identities):
+    cars, of_car = np.unique(inputs.identities[:, [0, 2]], axis=0, return_inverse=True)
+    order = np.argsort(of_car, kind="stable")
+    for (car, make), rows in zip(cars, np.split(order, np.cumsum(np.bincount(of_car))[:-1]), strict=True):
         key = next(key for key in (_car_key(car, make), f"make {make}", "all") if key in routes)
-        found[row] = routes[key][int(np.searchsorted(cuts[key], inputs.year[row]))]
+        found[rows] = np.array(routes[key])[np.searchsorted(cuts[key], inputs.year[rows])]
     return found
+
+
+def order_by_car(inputs: Inputs) -> np.ndarray:
+    """Return an order in which the listings of a make, of its families and of their cars are neighbours."""
+    car, family, make = inputs.identities.T
+    return np.lexsort((car, family, make))
 
 
 def _car_key(car: int, make: int) -> str:
@@ -291,9 +294,8 @@ def _cut_by_year(plan: Plan, key: str, rows: np.ndarray, year: np.ndarray) -> No
 
 def _cut_by_car(plan: Plan, makers: np.ndarray, rows: np.ndarray, inputs: Inputs) -> None:
     """Add blocks of whole cars of one make (or of several small ones), families side by side."""
-    car, family, make = inputs.identities[rows].T
-    order = np.lexsort((car, family, make))
-    rows, car, make = rows[order], car[order], make[order]
+    rows = rows[order_by_car(inputs.take(rows))]
+    car, _, make = inputs.identities[rows].T
     if len(rows):
         starts = np.flatnonzero(np.r_[True, (np.diff(car) != 0) | (np.diff(make) != 0)])
         bins = np.repeat(_pack(np.diff(np.r_[starts, len(rows)]), BLOCK_ROWS), np.diff(np.r_[starts, len(rows)]))
@@ -404,19 +406,122 @@ def _sample_cars(cars: np.ndarray, rows: int, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(chosen))[:rows] if sum(map(len, chosen)) < rows else np.concatenate(chosen)[:rows]
 
 
-def _wide(decay: np.ndarray, years: np.ndarray, mileages: np.ndarray, value: Mapping[str, np.float32]) -> np.ndarray:
-    """Return a Matérn 3/2 covariance of year and mileage, falling slowly with all other differences."""
+@dataclass(frozen=True)
+class _Sides:
+    """Left and right lined up for comparison: pairs of columns, multiplied by what a difference counts.
+
+    `left_words` @ `right_words` is what differences in categories of few levels add up to; `words` are the others, each
+    with its weight. Columns that are the same everywhere are left out.
+    """
+
+    year: tuple[np.ndarray, np.ndarray]
+    log_mileage: tuple[np.ndarray, np.ndarray]
+    mileage: tuple[np.ndarray, np.ndarray]
+    numbers: list[tuple[np.ndarray, np.ndarray]]
+    left_words: np.ndarray
+    right_words: np.ndarray
+    words: list[tuple[np.ndarray, np.ndarray, np.float32]]
+    identities: list[tuple[np.ndarray, np.ndarray]]
+
+
+def _line_up(left: Inputs, right: Inputs, value: Mapping[str, np.float32]) -> _Sides:
+    numbers, words = [], []
+    left_words, right_words = [np.zeros((len(left), 0), FLOAT)], [np.zeros((0, len(right)), FLOAT)]
+    for column, (ours, theirs) in enumerate(zip(left.numbers.T, right.numbers.T, strict=True)):
+        if _varies(ours, theirs):
+            weight = value["number_decay"] * value.get(f"number {column}", FLOAT(1))
+            numbers.append((ours * weight, theirs * weight))
+    for column, (ours, theirs) in enumerate(zip(left.codes.T, right.codes.T, strict=True)):
+        if _varies(ours, theirs):
+            weight = value["category_decay"] * value.get(f"category {column}", FLOAT(1))
+            levels = np.unique(theirs)
+            if len(levels) > FEW_LEVELS:
+                words.append((np.ascontiguousarray(ours), np.ascontiguousarray(theirs), weight))
+            else:
+                left_words.append((ours[:, None] != levels) * weight)
+                right_words.append((levels[:, None] == theirs).astype(FLOAT))
     root = FLOAT(np.sqrt(3))
-    far = np.hypot(years * (root / value["wide_year"]), mileages * (root / value["wide_mileage"]))
-    return np.asarray(np.exp(-decay * value["smooth_share"] - far) * (1 + far))
+    return _Sides(
+        year=_multiply(left.year, right.year, root / value["wide_year"]),
+        log_mileage=_multiply(left.log_mileage, right.log_mileage, root / value["wide_mileage"]),
+        mileage=_multiply(left.mileage, right.mileage, 1 / TWIN_MILEAGE),
+        numbers=numbers,
+        left_words=np.hstack(left_words),
+        right_words=np.vstack(right_words),
+        words=words,
+        identities=[_multiply(left.identities[:, i], right.identities[:, i], 1) for i in range(len(IDENTITIES))],
+    )
 
 
-def _gaps(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.asarray(np.abs(left[:, None] - right[None, :]))
+def _covary(sides: _Sides, rows: slice, value: Mapping[str, np.float32], result: np.ndarray, room: np.ndarray) -> None:
+    """Fill `result` with the covariance of these rows of the left; `room` is for what lies between."""
+    decay, squared_years, squared_mileages, far, spare = room
+    _decay(sides, rows, decay, spare)
+    for (ours, theirs), squared in ((sides.year, squared_years), (sides.log_mileage, squared_mileages)):
+        np.subtract(ours[rows, None], theirs, out=squared)
+        np.square(squared, out=squared)
+    same = [_same(ours[rows], theirs) for ours, theirs in sides.identities]
+
+    np.sqrt(np.add(squared_years, squared_mileages, out=far), out=far)
+    np.multiply(decay, -value["smooth_share"], out=result)
+    np.exp(np.subtract(result, far, out=result), out=result)
+    np.multiply(result, np.add(far, FLOAT(1), out=far), out=result)  # Matérn 3/2
+    result *= _share(same, value, "wide", spare)
+
+    root = FLOAT(np.sqrt(3))
+    squared_years *= (value["wide_year"] / root / value["narrow_year"]) ** 2
+    squared_mileages *= (value["wide_mileage"] / root / value["narrow_mileage"]) ** 2
+    np.sqrt(np.add(squared_years, squared_mileages, out=far), out=far)
+    np.negative(np.add(far, decay, out=far), out=far)
+    np.exp(far, out=far)
+    result += np.multiply(far, _share(same, value, "narrow", spare), out=far)
+
+    columns, is_same = same[0]
+    if is_same.size:
+        result[:, columns] += is_same * (value["car_level"] + value["car_twin"] * _twins(sides, rows, columns, decay, value))
 
 
-def _same(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.asarray((left[:, None] == right[None, :]) & (left[:, None] >= 0))
+def _decay(sides: _Sides, rows: slice, decay: np.ndarray, spare: np.ndarray) -> None:
+    """Fill `decay` with what the numbers and categories that differ add up to."""
+    np.matmul(sides.left_words[rows], sides.right_words, out=decay)
+    for ours, theirs in sides.numbers:
+        decay += np.abs(np.subtract(ours[rows, None], theirs, out=spare), out=spare)
+    for ours, theirs, weight in sides.words:
+        decay += np.multiply(ours[rows, None] != theirs, weight, out=spare)
+
+
+def _twins(sides: _Sides, rows: slice, columns: slice, decay: np.ndarray, value: Mapping[str, np.float32]) -> np.ndarray:
+    """Return how nearly these columns' listings are the very same as those of the rows, 0–1."""
+    (our_years, their_years), (our_mileages, their_mileages) = sides.year, sides.mileage
+    apart = np.abs(our_years[rows, None] - their_years[columns])
+    apart *= value["wide_year"] / FLOAT(np.sqrt(3)) / TWIN_YEARS
+    apart += np.abs(our_mileages[rows, None] - their_mileages[columns])
+    apart += 4 * decay[:, columns]
+    return np.asarray(np.exp(np.negative(apart, out=apart), out=apart))
+
+
+def _share(same: list[tuple[slice, np.ndarray]], value: Mapping[str, np.float32], kind: str, room: np.ndarray) -> np.ndarray:
+    """Return how much two listings of a market, of a make, of a family and of a car have in common, added up."""
+    room[:] = value[f"market_{kind}"]
+    for name, (columns, is_same) in zip(IDENTITIES, same, strict=True):
+        if f"{name}_{kind}" in value and is_same.size:
+            room[:, columns] += is_same * value[f"{name}_{kind}"]
+    return room
+
+
+def _same(ours: np.ndarray, theirs: np.ndarray) -> tuple[slice, np.ndarray]:
+    """Return the stretch of columns where any identity is shared, and which are; an unknown one is never shared."""
+    shared = np.flatnonzero(np.isin(theirs, ours[ours >= 0]))
+    columns = slice(shared[0], shared[-1] + 1) if len(shared) else slice(0, 0)
+    return columns, (ours[:, None] == theirs[columns]) & (ours[:, None] >= 0)
+
+
+def _varies(ours: np.ndarray, theirs: np.ndarray) -> bool:
+    return bool(len(ours) and len(theirs) and ((ours != ours[0]).any() or (theirs != ours[0]).any()))
+
+
+def _multiply(ours: np.ndarray, theirs: np.ndarray, factor: float | np.floating) -> tuple[np.ndarray, np.ndarray]:
+    return ours * factor, theirs * factor
 
 
 def _pack(sizes: np.ndarray, limit: int) -> np.ndarray:

@@ -22,8 +22,6 @@ from pipeline.valuation.target_means import TargetMeans, fit_target_means
 
 SMALL_MARKET = 20_000  # listings
 MIDDLE_MARKET = 60_000
-SMALL_MARKET = 20_000  # listings
-MIDDLE_MARKET = 60_000
 WIDE_CATEGORIES = ("car", "family")  # too many levels for the enriched view, which has their means instead
 
 

@@ -40,3 +40,11 @@ def test_a_column_of_which_nothing_is_known_is_left_aside():
         with_empty, features[:, 0] * 2 + features[:, 1]
     )
     np.testing.assert_array_equal(fitted.predict(with_empty), boosting.predict(features))
+
+
+def test_few_rows_are_predicted_as_scikit_learn_does():
+    boosting, features = fit()
+    asked = np.vstack([features[:20], [[np.nan, 0.1], [99, 0.1], [2, np.nan]]])
+    expected = super(CompactBoosting, boosting).predict(asked)
+    np.testing.assert_allclose(boosting.predict(asked), expected, rtol=1e-12)
+    np.testing.assert_array_equal(boosting.predict(np.tile(asked, (4, 1))), np.tile(expected, 4))

@@ -1,0 +1,114 @@
+"""The process: its covariance, its blocks, and predictions that have not seen the price they are compared with."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.valuation import process
+from pipeline.valuation.encoding import Encoded, encode, learn_encoding
+from pipeline.valuation.process import START, covariance, cut_blocks, fit_process, learn_scaling, route, scale
+from pipeline.valuation.target_means import fit_target_means
+
+KINDS = {"make": "category", "model": "category", "fuel": "category", "year": "number", "mileage_km": "number"}
+
+
+def draw(count: int, seed: int = 0) -> tuple[Encoded, np.ndarray, np.ndarray]:
+    """Invent encoded listings, their log prices and their folds."""
+    drawn = np.random.default_rng(seed)
+    makes, models, years = drawn.integers(0, 4, count), drawn.integers(0, 3, count), drawn.integers(2000, 2020, count)
+    listings = pd.DataFrame(
+        {
+            "make": [f"make {make}" for make in makes],
+            "model": [f"model {model}" for model in models],
+            "fuel": drawn.choice(["diesel", "petrol"], count),
+            "year": years.astype(float),
+            "mileage_km": (2021 - years) * drawn.uniform(5_000, 25_000, count),
+        }
+    )
+    logs = 8 + 0.4 * makes + 0.2 * models + 0.08 * (years - 2000) + drawn.normal(0, 0.1, count)
+    return encode(listings, learn_encoding(listings, KINDS)), logs, drawn.integers(0, 4, count)
+
+
+def test_the_covariance_is_symmetric_and_positive_definite():
+    encoded, _, _ = draw(150)
+    inputs = scale(encoded, learn_scaling(encoded))
+    prior = covariance(inputs, inputs, START).astype(np.float64)
+    np.testing.assert_allclose(prior, prior.T, atol=1e-5)
+    assert np.linalg.eigvalsh(prior + 0.01 * np.eye(150)).min() > 0
+
+
+def test_the_covariance_does_not_depend_on_how_many_rows_are_computed_at_a_time(monkeypatch):
+    encoded, _, _ = draw(60)
+    inputs = scale(encoded, learn_scaling(encoded))
+    whole = covariance(inputs, inputs, START)
+    monkeypatch.setattr(process, "CELLS_AT_A_TIME", 100)
+    monkeypatch.setattr(process, "FEW_LEVELS", 0)
+    np.testing.assert_allclose(covariance(inputs, inputs, START), whole, atol=1e-5)
+
+
+def test_held_out_predictions_are_those_of_a_fit_without_the_fold():
+    encoded, logs, folds = draw(200)
+    unclipped = START | {"clip": 1e6}
+    inputs = scale(encoded, learn_scaling(encoded))
+    _, out_of_fold = fit_process(encoded, logs, folds, unclipped)
+    level = np.median(logs)
+    for fold in range(4):
+        rest, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        prior = covariance(inputs.take(rest), inputs.take(rest), unclipped).astype(np.float64)
+        prior[np.diag_indices_from(prior)] += unclipped["noise"] * process._aging(inputs.take(rest), unclipped) ** 2
+        weights = np.linalg.solve(prior, logs[rest] - level)
+        refitted = covariance(inputs.take(held_out), inputs.take(rest), unclipped) @ weights + level
+        np.testing.assert_allclose(out_of_fold[held_out], refitted, atol=5e-3)
+
+
+def test_a_price_does_not_move_its_own_held_out_prediction():
+    encoded, logs, folds = draw(201)
+    order = np.argsort(logs)
+    changed = logs.copy()
+    changed[order[-1]] += 3  # the dearest stays the dearest: the median that all is measured from does not move
+    before, after = (fit_process(encoded, prices, folds, START)[1] for prices in (logs, changed))
+    own_fold = folds == folds[order[-1]]
+    np.testing.assert_allclose(after[own_fold], before[own_fold], atol=1e-3)
+    assert np.abs(after - before)[~own_fold].max() > 1e-3
+
+
+def test_a_price_does_not_reach_its_own_target_mean():
+    encoded, logs, folds = draw(100)
+    changed = logs.copy()
+    changed[7] += 3
+    (_, before), (_, after) = (fit_target_means(encoded, prices, folds) for prices in (logs, changed))
+    np.testing.assert_array_equal(after[7], before[7])
+
+
+@pytest.fixture
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "SINGLE_BLOCK_ROWS", 100)
+    monkeypatch.setattr(process, "BLOCK_ROWS", 40)
+    monkeypatch.setattr(process, "MIN_MAKE_ROWS", 50)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_every_listing_is_in_exactly_one_block():
+    encoded, _, _ = draw(400)
+    plan = cut_blocks(scale(encoded, learn_scaling(encoded)))
+    assert len(plan.rows) > 3
+    assert sorted(np.concatenate(plan.rows).tolist()) == list(range(400))
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_new_and_unseen_cars_are_routed_and_priced():
+    encoded, logs, folds = draw(400)
+    fitted, out_of_fold = fit_process(encoded, logs, folds, START)
+    unseen = Encoded(encoded.categories, encoded.number_names, np.full_like(encoded.codes, -1), encoded.numbers)
+    blocks = route(scale(unseen, fitted.scaling), fitted.routes, fitted.cuts)
+    assert ((blocks >= 0) & (blocks < len(fitted.blocks))).all()
+    assert np.isfinite(fitted.predict(unseen)).all()
+    assert np.mean(np.abs(out_of_fold - logs)) < 0.2
+
+
+def test_the_same_car_a_hundred_times_can_be_fitted():
+    encoded, logs, folds = draw(100)
+    same = encoded.take(np.zeros(100, dtype=int))
+    fitted, out_of_fold = fit_process(same, logs, folds, START)
+    assert np.isfinite(out_of_fold).all()
+    assert np.isfinite(fitted.predict(same)).all()
