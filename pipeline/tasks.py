@@ -243,16 +243,8 @@ class Split(DatedStage):
 
 
 class Fitting(DatedStage):
-    """What fits a model: its profile, its seed, and how many folds at a time."""
+    """What fits a model on the listings of a split."""
 
-    profile: str = WordParameter(
-        default="full",
-        words=PROFILES,
-        config_path={"section": "Train", "name": "profile"},
-        description="full, or quick: one model, in seconds.",
-    )
-    seed: int = CountFromZeroParameter(default=0)
-    jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
     libraries = LEARNING
     consumes = {"Split": ("train.parquet",)}
 
@@ -269,6 +261,9 @@ class Trial(Fitting):
     """Fit one candidate of the search for hyperparameters, and keep its out-of-fold errors."""
 
     number: int = CountFromZeroParameter(description="Which candidate; 0 is the recipe as it is.")
+    profile: str = WordParameter(default="full", words=PROFILES, config_path={"section": "Train", "name": "profile"})
+    seed: int = CountFromZeroParameter(default=0)
+    jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
 
     @property
     def subject(self) -> str:
@@ -315,6 +310,9 @@ class Tune(DatedStage):
 class Train(Fitting):
     """Fit the price model and calibrate its intervals."""
 
+    profile: str = WordParameter(default="full", words=PROFILES, description="full, or quick: one model, in seconds.")
+    seed: int = CountFromZeroParameter(default=0)
+    jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
     iterations_factor: float = FactorParameter(default=1.0, description="What each member's own settings are multiplied by.")
     learning_rate_factor: float = FactorParameter(default=1.0)
     leaf_nodes_factor: float = FactorParameter(default=1.0)

@@ -193,7 +193,7 @@ def test_a_training_that_is_killed_fails_the_run_with_the_reason_last(project: P
 
 def test_an_exception_of_our_own_is_kept_in_the_record_with_its_line(project: Project) -> None:
     path = project.root / "pipeline/stages/check.py"
-    path.write_text(path.read_text() + "\n\ndef judge_intake(accounts, demands):\n    raise KeyError('gone')\n")
+    path.write_text(path.read_text() + "\n\ndef judge_intake(*_):\n    raise KeyError('gone')\n")
 
     code, printed = project.evaluate()
 

@@ -119,7 +119,7 @@ def test_a_file_comes_out_row_by_row_with_its_own_cells(trained: Project, cars: 
     assert [row["note"] for row in rows] == ["first", "'=1+1", "", "", "x", "x"]
     assert all(bool(row["estimate"]) == (row["status"] == "priced") for row in rows)
     reasons = [row["reason"] for row in rows]
-    assert reasons[2] == "make 'Dacai' is unknown to the model (nearest: 'Dacia')"
+    assert reasons[2] == "make 'Dacai' is not among the 23 makes learnt from (nearest: 'Dacia')"
     assert reasons[3] == "row has 2 cells and the header 5"
     assert reasons[4] == "year above 2027: '2060'"
     assert reasons[5] == "row has 6 cells and the header 5; beyond the last column: 'more'"
