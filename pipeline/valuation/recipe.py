@@ -6,6 +6,7 @@ grouped folds; their out-of-fold predictions teach the weights of the average (`
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -132,9 +133,15 @@ def fit_recipe(
 
 
 def draw_folds(groups: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Return a fold number per listing, the same for all listings of a group; fewer folds where there are few groups."""
+    """Return a fold number per listing, the same for all listings of a group; fewer folds where there are few groups.
+
+    A group's digest decides, so that it stays in its fold when others come and go: estimates that leave a listing's own price out would
+    else change with every new fit. Where the groups are too few for that, they are dealt out in turn.
+    """
     names, places = np.unique(groups.astype(str), return_inverse=True)
-    numbers = np.random.default_rng(seed).permutation(len(names)) % min(count, len(names))
+    numbers = np.array([int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:8]) % count for name in names])
+    if len(np.unique(numbers)) < count:
+        numbers = np.arange(len(names)) % min(count, len(names))
     return numbers[places]
 
 

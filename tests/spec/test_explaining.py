@@ -116,7 +116,7 @@ def test_the_runs_of_other_markets_do_not_hide_the_last_of_this(project: Project
         (project.root / f"data/runs/{record['run']}.json").write_text(json.dumps(record))
     project.run(Train_iterations_factor="0.009")
     assert project.plan is not None
-    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.008 → 0.009"
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.02 → 0.009"
 
 
 def test_a_task_built_by_force_gives_the_same_bytes_and_stops_the_wave(project: Project) -> None:

@@ -58,7 +58,7 @@ def test_the_newest_good_record_stays_to_say_why_the_next_run_runs(project: Proj
     collect(1)
     project.run(Train_iterations_factor="0.009")
     assert project.plan is not None
-    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.008 → 0.009"
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.02 → 0.009"
 
 
 def test_a_manifest_among_deliveries_makes_no_result_of_them(project: Project) -> None:

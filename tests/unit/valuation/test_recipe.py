@@ -1,0 +1,64 @@
+"""The recipe: folds, profiles, and listings that tell little."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.valuation.members import Hyperparameters
+from pipeline.valuation.recipe import choose_profile, draw_folds, fit_recipe
+
+KINDS = {"make": "category", "model": "category", "fuel": "category", "year": "number", "mileage_km": "number"}
+
+
+def draw(count: int, seed: int = 0) -> pd.DataFrame:
+    """Invent listings whose price follows make and year."""
+    drawn = np.random.default_rng(seed)
+    makes, years = drawn.integers(0, 3, count), drawn.integers(2000, 2020, count)
+    return pd.DataFrame(
+        {
+            "make": [f"make {make}" for make in makes],
+            "model": [f"model {model}" for model in drawn.integers(0, 3, count)],
+            "fuel": drawn.choice(["diesel", "petrol"], count),
+            "year": years.astype(float),
+            "mileage_km": (2021 - years) * drawn.uniform(5_000, 25_000, count),
+            "price": 1_000 * (makes + 1) * 1.1 ** (years - 2000) * drawn.lognormal(0, 0.1, count),
+            "group_id": [f"group {number // 2}" for number in range(count)],
+        }
+    )
+
+
+def test_twins_share_a_fold_and_few_groups_have_few_folds():
+    folds = draw_folds(np.array(["a", "b", "a", "c"] * 5), 5, seed=0)
+    assert len({*folds[::4], *folds[2::4]}) == 1
+    assert set(folds) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "listings", "folds", "members"),
+    [("quick", 10, 2, 1), ("full", 19_999, 5, 3), ("full", 20_000, 4, 3), ("full", 60_000, 3, 2)],
+)
+def test_the_more_listings_the_fewer_folds_and_members(name, listings, folds, members):
+    profile = choose_profile(name, listings)
+    assert (profile.folds, len(profile.members), profile.has_process) == (folds, members, name == "full")
+
+
+@pytest.mark.parametrize("profile", ["full", "quick"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda listings: listings.head(30),
+        lambda listings: listings.drop(columns=["fuel", "mileage_km"]),
+        lambda listings: listings.assign(fuel=None, mileage_km=np.nan),
+        lambda listings: listings.assign(make="Ford").drop(columns="model"),
+        lambda listings: listings.drop(columns="year"),
+    ],
+    ids=["30 listings", "no fuel or mileage", "all missing", "one make, no model", "no year"],
+)
+def test_listings_that_tell_little_have_finite_estimates(change, profile):
+    hyperparameters = Hyperparameters(profile=profile, iterations_factor=0.03)
+    model, fitted = fit_recipe(change(draw(120)), KINDS, hyperparameters, lambda *_: None)
+    assert np.isfinite(fitted.view.logs).all()
+    asked = draw(40, seed=1).assign(make="Zzz", fuel="steam").drop(columns="mileage_km")
+    assert np.isfinite(model.predict_log(asked)).all()
+    assert (model.weights >= 0).all()
+    assert np.isclose(model.weights.sum(), 1)
