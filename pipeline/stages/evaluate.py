@@ -15,7 +15,7 @@ from pipeline.stages.metrics import measure_errors, measure_intervals, measure_s
 from pipeline.stages.train import PriceModel
 from pipeline.valuation.features import FeatureChoice, select_features
 
-IMPORTANCE_ROWS = 500
+IMPORTANCE_ROWS = 300
 IMPORTANCE_REPEATS = 5
 
 
