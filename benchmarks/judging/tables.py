@@ -24,6 +24,14 @@ PEERS = ("catboost", "xgboost", "lightgbm")
 NEEDED = ("full", *PEERS, "original")
 KEYS = ["section", "market", "number", "name"]
 WIDTHS = {"avito_ma": 0.40, "kijiji_ca": 0.60, "uk": 0.27}
+RATIOS = {
+    "mae": "MAE ÷ best peer",
+    "median_ape": "median APE ÷ best peer",
+    "quick": "quick: MAE ÷ ours",
+    "catboost": "MAE ÷ CatBoost",
+    "original": "MAE ÷ the original's recipe",
+    "original_trimmed": "MAE ÷ the same, trimmed",
+}
 AGAINST = 0.01  # a step that is smaller is no wiggle that a person would see
 
 
@@ -68,38 +76,36 @@ def ratios(splits: pd.DataFrame) -> pd.DataFrame:
     """Return ours over the others by market, from means over the seeds; the best peer is the best by that mean, one for MAE and one for APE."""
     rows = {}
     for market, fits in splits.groupby("market"):
-        mae, ape = (fits.groupby("name")[error].mean() for error in ("mae", "median_ape"))
+        maes, apes = (fits.pivot(index="number", columns="name", values=error) for error in ("mae", "median_ape"))
+        others = ["catboost", "original", "original_trimmed", *(name for name in maes if name.startswith("autogluon"))]
         rows[market] = {
-            "mae": mae["full"] / mae[[*PEERS]].min(),
-            "median_ape": ape["full"] / ape[[*PEERS]].min(),
-            "catboost": mae["full"] / mae["catboost"],
-            "original": mae["full"] / mae["original"],
-            "original_trimmed": mae["full"] / mae.get("original_trimmed", np.nan),
-            "quick": mae.get("quick", np.nan) / mae["full"],
-            **{name: mae["full"] / mae[name] for name in mae.index if name.startswith("autogluon")},
+            "mae": maes["full"].mean() / maes[[*PEERS]].mean().min(),
+            "median_ape": apes["full"].mean() / apes[[*PEERS]].mean().min(),
+            "quick": _divide(maes, "quick", "full"),
+            **{name: _divide(maes, "full", name) for name in others},
         }
     return pd.DataFrame(rows).T
 
 
+def _divide(errors: pd.DataFrame, one: str, other: str) -> float:
+    """Return the ratio of the means over the seeds on which both were fitted."""
+    if not {one, other} <= {*errors.columns}:
+        return np.nan
+    both = errors[[one, other]].dropna()
+    return float(both[one].mean() / both[other].mean())
+
+
 def geometric_mean(values: pd.Series) -> float:
     """Return the geometric mean."""
-    return float(np.exp(np.log(values.astype(float)).mean()))
+    return float(np.exp(np.log(values.astype(float).dropna()).mean()))
 
 
 def show_ratios(splits: pd.DataFrame) -> str:
     """Show the ratios of each market, and of each seed on which every market was judged."""
     found = ratios(splits)
-    titles = [
-        "MAE ÷ best peer",
-        "median APE ÷ best peer",
-        "MAE ÷ CatBoost",
-        "÷ original's recipe",
-        "÷ the same, trimmed",
-        "quick ÷ ours",
-    ]
-    titles += [f"÷ {_name(name)}" for name in found.columns[6:]]
-    lines = [_row(market, *(f"{value:.3f}" for value in row)) for market, row in found.iterrows()]
-    lines.append(_row("**geometric mean**", *(f"**{geometric_mean(found[name]):.3f}**" for name in found)))
+    titles = [RATIOS.get(name) or f"MAE ÷ {_name(name)}" for name in found]
+    lines = [_row(market, *(_ratio(value) for value in row)) for market, row in found.iterrows()]
+    lines.append(_row("**geometric mean**", *(f"**{_ratio(geometric_mean(found[name]))}**" for name in found)))
     counts = splits.groupby("number")["market"].nunique()
     whole = counts[counts == splits["market"].nunique()].index
     by_seed = [(seed, ratios(splits[splits["number"] == seed])) for seed in whole]
@@ -127,7 +133,7 @@ def show_errors(splits: pd.DataFrame) -> str:
         order = [name for name in NAMES if name in means.index] + [name for name in means.index if name not in NAMES]
         lines = [
             _row(
-                _name(name),
+                _name(name) + _tell_fewer(fits, name),
                 f"{one.mae:,.0f}",
                 f"{one.median_ape:.2%}",
                 f"{one.within_10_share:.3f}",
@@ -192,7 +198,9 @@ def show_goals(splits: pd.DataFrame, judged: pd.DataFrame) -> str:
         ("MAE ÷ the original's recipe, geometric mean", 0.60, geometric_mean(found["original"]), "{:.3f}".format),
         ("MAE ÷ the same with its price trimming", 0.60, geometric_mean(found["original_trimmed"]), "{:.3f}".format),
     ]
-    goals += [(f"MAE ÷ {_name(name)}, worst market", 1.00, found[name].max(), "{:.3f}".format) for name in found.columns[6:]]
+    goals += [
+        (f"MAE ÷ {_name(name)}, worst market", 1.00, found[name].max(), "{:.3f}".format) for name in found if name not in RATIOS
+    ]
     if ("uk", "quick") in means.index:
         full, quick = means.loc[("uk", "full")], means.loc[("uk", "quick")]
         goals += [
@@ -269,23 +277,28 @@ def show_depreciation(fits: pd.DataFrame, cache: Path) -> str:
     lines = []
     for market, ours in fits.groupby("market"):
         for moved, title, sign in (("year", "a year older", -1), ("mileage_km", "a step more driven", 1)):
-            steps = np.concatenate([_steps(cache / "fits" / market / f"splits_{seed}/full", moved) for seed in ours["number"]])
-            against = steps * sign
+            curves = [
+                curve for seed in ours["number"] for curve in _curves(cache / "fits" / market / f"splits_{seed}/full", moved)
+            ]
+            against = sign * np.concatenate([np.diff(curve) / curve[:-1] for curve in curves])
+            ends = sum(sign * (curve[-1] / curve[0] - 1) > AGAINST for curve in curves)
+            shares = [f"{(against > limit).mean():.1%}" for limit in (AGAINST, 5 * AGAINST)]
             lines.append(
-                _row(market, title, f"{len(steps):,}", f"{(against > AGAINST).mean():.1%}", f"{max(against.max(), 0):.1%}")
+                _row(market, title, f"{len(against):,}", *shares, f"{max(against.max(), 0):.1%}", f"{ends} of {len(curves)}")
             )
     note = (
-        "The 20 most common cars of each market and seed, from the 5th percentile of their years and mileages to the 95th, all else typical of the car: "
-        f"years one by one, mileage in 24 equal steps. Against the direction: more than {AGAINST:.0%} dearer for being older or driven further."
+        "The 20 most common cars of each market and seed, from the 5th percentile of their years and mileages to the 95th, all else typical of the "
+        "car: years one by one, mileage in 24 equal steps. Against the direction: dearer for being older or driven further."
     )
-    return "\n".join(["## Depreciation", "", note, "", *_table(["", "", "steps", "against", "the largest"], lines)])
+    titles = ["", "", "steps", "more than 1 % against", "more than 5 %", "the largest", "cars that end more than 1 % against"]
+    return "\n".join(["## Depreciation", "", note, "", *_table(titles, lines)])
 
 
-def _steps(folder: Path, moved: str) -> np.ndarray:
-    """Return the relative change of the estimate at each step up; for years, of being a year younger."""
+def _curves(folder: Path, moved: str) -> list[np.ndarray]:
+    """Return the estimates of each car in order of year, or of mileage."""
     swept = pd.read_parquet(folder / "depreciation.parquet")
-    curves = swept[swept["moved"] == moved].sort_values("value").groupby(["make", "model"])["estimate"]
-    return np.concatenate([np.diff(curve) / curve.to_numpy()[:-1] for _, curve in curves])
+    swept = swept[swept["moved"] == moved].sort_values("value")
+    return [curve.to_numpy() for _, curve in swept.groupby(["make", "model"])["estimate"] if len(curve) > 1]
 
 
 def show_forward(fits: pd.DataFrame, cache: Path) -> str:
@@ -337,6 +350,11 @@ def _name(name: str) -> str:
     return NAMES[name]
 
 
+def _tell_fewer(fits: pd.DataFrame, name: str) -> str:
+    own = fits.loc[fits["name"] == name, "number"]
+    return "" if len(own) == fits["number"].nunique() else f" ({_list_numbers(own)} alone)"
+
+
 def _list_seeds(fits: pd.DataFrame) -> str:
     return _list_numbers(fits["number"])
 
@@ -344,6 +362,10 @@ def _list_seeds(fits: pd.DataFrame) -> str:
 def _list_numbers(numbers: pd.Series) -> str:
     seeds = sorted(numbers.unique())
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _ratio(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3f}"
 
 
 def _verdict(is_met: bool) -> str:  # noqa: FBT001
