@@ -76,7 +76,7 @@ def ratios(splits: pd.DataFrame) -> pd.DataFrame:
     """Return ours over the others by market, from means over the seeds; the best peer is the best by that mean, one for MAE and one for APE."""
     rows = {}
     for market, fits in splits.groupby("market"):
-        maes, apes = (fits.pivot(index="number", columns="name", values=error) for error in ("mae", "median_ape"))
+        maes, apes = (fits.pivot_table(index="number", columns="name", values=error) for error in ("mae", "median_ape"))
         others = ["catboost", "original", "original_trimmed", *(name for name in maes if name.startswith("autogluon"))]
         rows[market] = {
             "mae": maes["full"].mean() / maes[[*PEERS]].mean().min(),
