@@ -1,0 +1,124 @@
+"""What docs/accuracy.md rests on: who judges whom, what counts as worse than promised, and what is best."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from benchmarks.judging import intervals, tables
+from benchmarks.judging.parts import Listings, write_split, write_week
+from pipeline.stages.clean import Folded
+
+NIGHTS = [f"2024-01-{day:02}" for day in range(1, 22)]
+
+
+class Invented(Listings):
+    """Listings of which a night adds one, each at a price that falls by one a night."""
+
+    def __init__(self):
+        self.name = "kijiji_ca"
+        self.market = Market()
+
+    @property
+    def nights(self):
+        return NIGHTS
+
+    def fold(self, until=NIGHTS[-1]):
+        known = [place for place, night in enumerate(NIGHTS) if night <= until]
+        last = known[-1]
+        ids = [f"car{place:02}" for place in known]
+        groups = ["car00" if place == 10 else name for place, name in zip(known, ids, strict=True)]  # the eleventh is a twin
+        listings = pd.DataFrame({"listing_id": ids, "group_id": groups, "price": [100.0 + place - last for place in known]})
+        prices = pd.DataFrame(
+            [(f"car{place:02}", NIGHTS[night], 100.0 + place - night) for place in known for night in range(place, last + 1)],
+            columns=["listing_id", "seen_on", "price"],
+        )
+        return Folded(listings, prices, {})
+
+
+class Market:
+    def feature_columns(self):
+        return {"year": "number"}
+
+
+def read(folder):
+    return tuple(pd.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
+
+
+def test_a_week_is_judged_on_its_new_cars_at_their_first_price_and_learns_prices_of_the_night_before(tmp_path):
+    write_week(Invented(), 1, tmp_path)
+    train, test = read(tmp_path)
+    assert train["listing_id"].tolist() == [f"car{place:02}" for place in range(7)]
+    assert train["price"].tolist() == [100.0 + place - 6 for place in range(7)]
+    assert test["listing_id"].tolist() == [f"car{place:02}" for place in range(7, 14) if place != 10]
+    assert test["price"].tolist() == [100.0] * 6
+
+
+def test_twins_stay_together_in_a_split_and_another_seed_draws_another(tmp_path):
+    drawn = {}
+    for seed in (1, 2):
+        write_split(Invented(), seed, tmp_path)
+        train, test = read(tmp_path)
+        assert not {*train["group_id"]} & {*test["group_id"]}
+        assert test["group_id"].nunique() == 20 // 5
+        assert json.loads((tmp_path / "facts.json").read_text())["seed"] == seed
+        drawn[seed] = {*test["group_id"]}
+    assert drawn[1] != drawn[2]
+
+
+@pytest.mark.parametrize(
+    ("chances", "rejected"),
+    [
+        ([0.5, 0.004, 0.001], [0.001, 0.004]),  # 0.001 ≤ .01 / 3 and 0.004 ≤ .01 / 2
+        ([0.5, 0.004, 0.0034], []),
+        ([0.009], [0.009]),
+        ([], []),
+    ],
+)
+def test_holm_rejects_from_the_smallest_on(chances, rejected):
+    found = intervals.reject([intervals.Group("", 1, 1, chance, 0) for chance in chances])
+    assert [one.p for one in found] == rejected
+
+
+def judged(held, status="priced", make="Kia", seed=1):
+    return [
+        {
+            "market": "m",
+            "seed": seed,
+            "make": make,
+            "decile": "decile 1",
+            "price": 10.0,
+            "estimate": 10.0,
+            "low": 9.0,
+            "high": 11.0,
+        }
+        | {"status": status, "is_held": one}
+        for one in held
+    ]
+
+
+def test_a_refused_car_is_no_promise_that_was_broken():
+    cars = pd.DataFrame(judged([True] * 95 + [False] * 5) + judged([False] * 60, "refused"))
+    assert intervals.summarise(cars)["coverage"] == pytest.approx(0.95)
+    assert intervals.summarise(cars, with_refused=True)["coverage"] < 0.7
+    assert intervals.judge_groups(cars) == []
+
+
+def test_a_make_far_below_is_named_with_its_seed_and_one_by_bad_luck_is_not():
+    unlucky = judged([True] * 25 + [False] * 6, make="Lada", seed=2)
+    cars = pd.DataFrame(judged([True] * 60 + [False] * 40, make="Fiat") + judged([True] * 300, make="Kia") + unlucky)
+    cars["decile"] = "all"
+    failures = [(one.group, one.seed) for one in intervals.judge_groups(cars) if one.group != "all"]
+    assert failures == [("Fiat", 1)]
+
+
+def test_the_best_peer_is_one_per_market_over_all_seeds():
+    def fit(name, number, mae):
+        return {"section": "splits", "market": "m", "number": number, "name": name, "mae": mae, "median_ape": mae / 100}
+
+    maes = {"full": (9, 9), "catboost": (12, 12), "xgboost": (8, 14), "lightgbm": (13, 7), "original": (18, 18)}
+    fits = pd.DataFrame([fit(name, number, mae) for name, pair in maes.items() for number, mae in enumerate(pair)])
+    found = tables.ratios(fits).loc["m"]
+    assert found["mae"] == pytest.approx(9 / 10)
+    assert found["catboost"] == pytest.approx(9 / 12)
+    assert found["original"] == pytest.approx(0.5)
