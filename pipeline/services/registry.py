@@ -41,7 +41,7 @@ class TrackingFailed(UserError):
 class Training:
     """What MLflow is told of one training: where the model is, what made it, how it was judged.
 
-    `digests` maps the names of the data to their sha256; `draw` writes pictures into a folder.
+    `digests` maps the names of the data to their sha256; `draw` writes pictures into a folder, `card` is the file of the model's card.
     """
 
     market: str
@@ -54,6 +54,7 @@ class Training:
     metrics: Mapping[str, float]
     digests: Mapping[str, str]
     draw: Callable[[Path], None]
+    card: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,8 @@ def _record(training: Training, client: MlflowClient, folder: Path) -> Recorded:
     with TemporaryDirectory() as drawn:
         training.draw(Path(drawn))
         client.log_artifacts(run_id, drawn, "plots")
+    if training.card is not None:
+        client.log_artifact(run_id, training.card)
     version = _version(client, training, run_id)
     client.set_terminated(run_id, "FINISHED", _millis(training.started_at) + round(1000 * training.duration_s))
     return Recorded(run_id, version)

@@ -32,6 +32,7 @@ def record(market: str, train: Any, split: Any, evaluate: Any) -> dict[str, str]
             f"{split.name}: {name}": record.sha256 for name, record in split.manifest.files.items() if name.endswith(".parquet")
         },
         draw=draw,
+        card=evaluation / "card.json",
     )
     recorded = registry.record_training(training, paths.MLFLOW, paths.workspace().locks)
     return {"training": manifest.fingerprint, "run_id": recorded.run_id, "version": recorded.version}

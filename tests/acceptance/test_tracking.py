@@ -57,6 +57,8 @@ def test_each_training_is_recorded_once_and_a_reuse_opens_nothing(project: Proje
     assert project.evaluate()[0] == 0
     assert runs_of(project) == 1
     assert ("Split.test_share", "0.2") in parameters_of(project)
+    (card,) = project.root.glob("data/mlflow/artifacts/*/artifacts/card.json")
+    assert json.loads(card.read_bytes())["metrics"]["mae"] == project.metrics()["mae"]
 
     code, printed = project.evaluate(PYTHONPROFILEIMPORTTIME="1")
     assert code == 0
