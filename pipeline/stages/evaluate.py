@@ -68,19 +68,21 @@ def measure_importance(model: PriceModel, test: pd.DataFrame) -> pd.DataFrame:
     """
     random = np.random.default_rng(0)
     asked = test.iloc[random.permutation(len(test))[:IMPORTANCE_ROWS]].reset_index(drop=True)
-    plain = _median_error(model, asked)
+    (plain,) = _median_errors(model, [asked])
     rows = []
     for name in model.choice.columns:
         orders = [random.permutation(len(asked)) for _ in range(IMPORTANCE_REPEATS)]
         shuffled = [asked.assign(**{name: asked[name].iloc[order].reset_index(drop=True)}) for order in orders]
-        grown = [_median_error(model, frame) - plain for frame in shuffled]
+        grown = _median_errors(model, shuffled) - plain
         rows.append({"feature": name, "error_share": float(np.mean(grown)), "spread_share": float(np.std(grown))})
     return pd.DataFrame(rows).sort_values(["error_share", "feature"], ascending=[False, True], ignore_index=True)
 
 
-def _median_error(model: PriceModel, listings: pd.DataFrame) -> float:
-    estimates = model.estimate(listings)["estimate"].to_numpy()
-    return float(np.median(np.abs(estimates / listings["price"].to_numpy() - 1)))
+def _median_errors(model: PriceModel, frames: list[pd.DataFrame]) -> np.ndarray:
+    """Return the median relative error over each of some frames of equal length; the model is asked once."""
+    asked = pd.concat(frames, ignore_index=True)
+    errors = np.abs(model.estimate(asked)["estimate"].to_numpy() / asked["price"].to_numpy() - 1)
+    return np.asarray(np.median(errors.reshape(len(frames), -1), axis=1))
 
 
 def age_years(learnt: pd.DataFrame, test: pd.DataFrame) -> pd.Series:
