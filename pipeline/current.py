@@ -52,10 +52,11 @@ def read_pointer(market: str) -> Current | None:
     return current
 
 
-def points_to(market: str, as_of: str, stages: Mapping[str, str]) -> bool:
-    """Say whether the pointer already names these results."""
+def points_to(market: str, as_of: date | None, stages: Mapping[str, str]) -> bool:
+    """Say whether the pointer already names these results, as of that night where one is asked for."""
     current = read_current(market)
-    return current is not None and current.as_of == as_of and stages.items() <= current.stages.items()
+    is_of_night = current is not None and (as_of is None or current.as_of == as_of.isoformat())
+    return current is not None and is_of_night and stages.items() <= current.stages.items()
 
 
 def move_current(market: str, night: str, stages: Mapping[str, str], as_of: date | None) -> bool:
@@ -66,7 +67,8 @@ def move_current(market: str, night: str, stages: Mapping[str, str], as_of: date
             return False
         before = read_current(market)
         kept = before.stages if before else {}
-        now = Current(market, night, run_id(), {**kept, **stages})
+        latest = max(night, before.as_of) if before else night
+        now = Current(market, latest, run_id(), {**kept, **stages})
         store.replace_text(path, json.dumps(asdict(now), indent=1, sort_keys=True) + "\n")
     return True
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import current, former, paths, receipts
+from pipeline import champion, current, former, paths, receipts
 from pipeline.errors import AlreadyRunning
 from pipeline.incremental import ledger, store
 from pipeline.incremental.manifest import Manifest
@@ -25,9 +25,9 @@ class Dropped:
 
 
 def collect(keep: int, *, dry_run: bool = False) -> Dropped:
-    """Drop what no pointer, none of the last `keep` runs and no aliased model version needs, and is older than a day.
+    """Drop what no pointer, no champion, none of the last `keep` runs and no aliased version needs, and is older than a day.
 
-    Raises AlreadyRunning while a run is alive, and PointerDamaged where nobody knows what a pointer needs.
+    Raises AlreadyRunning while a run is alive, and PointerDamaged or ChampionDamaged where nobody knows what is needed.
     """
     with store.locked(paths.DATA / "locks" / "ledger.lock"):  # no run starts meanwhile
         alive = ledger.running(paths.DATA)
@@ -53,15 +53,16 @@ def collect(keep: int, *, dry_run: bool = False) -> Dropped:
             for folder in doomed:
                 store.remove(folder)
                 receipts.drop_receipt(folder)
+                champion.drop_receipts(folder)
             _drop_records(keep)
     return Dropped([folder.as_posix() for folder in doomed], size, sum(folder not in doomed for folder in results))
 
 
 def _needed(keep: int) -> set[str]:
-    """Name the results that pointers and the last runs use."""
+    """Name the results that pointers, champions, former champions and the last runs use."""
     markets = [path.stem for path in (paths.DATA / "current").glob("[!.]*.json")]
     pointers = [pointer for market in markets if (pointer := current.read_pointer(market))]
-    pointed = {place for pointer in pointers for place in pointer.stages.values()}
+    pointed = {place for pointer in pointers for place in pointer.stages.values()} | champion.needed_places()
     # A rerun of the same night starts from the scores that the current ones started from.
     pointed |= {place for pointer in pointers if (place := former.before(pointer.stages.get(former.STAGE, "")))}
     kept = {task["place"] for record in ledger.read_records(paths.DATA)[:keep] for task in record["tasks"]}

@@ -40,3 +40,13 @@ def market_folders() -> list[Path]:
 def current(market: str) -> Path:
     """Return the pointer to the last good results of a market."""
     return DATA / "current" / f"{market}.json"
+
+
+def champion(market: str) -> Path:
+    """Return the file that names a market's champion."""
+    return DATA / "champion" / f"{market}.json"
+
+
+def journal(market: str) -> Path:
+    """Return the journal of every decision about a market's champion."""
+    return DATA / "journal" / f"{market}.jsonl"

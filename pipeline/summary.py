@@ -77,13 +77,31 @@ def tell_search(best: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def tell_verdict(verdict: Mapping[str, Any]) -> list[str]:
+    """Tell what was decided of a challenger, and why: of a refusal the rules that it fails, else all of them (Promote's verdict)."""
+    version, met = verdict["challenger"]["version"], verdict["champion"]
+    against = f" against champion {met['version']}" if met and met["version"] != version else ""
+    is_refused = verdict["outcome"] == "refused"
+    told = [reason for reason in verdict["reasons"] if not (is_refused and reason["passed"])]
+    return [
+        f"version {version}{against}, as of {verdict['night']}: {verdict['outcome']}",
+        *(f"{reason['rule']}: {reason['text']}" for reason in told),
+    ]
+
+
 def tell_scores(account: Mapping[str, Any]) -> list[str]:
     """Tell how the live listings are rated, the cheapest first (Score's account)."""
     ratings = ", ".join(f"{count:,} {name}" for name in (*RATINGS, NOT_RATED) if (count := account["ratings"][name]))
     changes = (
         f"; {_count(account['rating_changes'], 'rating', 'ratings')} changed since {account['since']}" if account["since"] else ""
     )
-    return [f"{_count(account['live'], 'live listing', 'live listings')}: {ratings}{changes}"]
+    seat = account["champion"]
+    by = (
+        f", by version {seat['version']}, data as of {seat['data_as_of'] or 'undated deliveries'}"
+        if seat
+        else ", no champion to price them"
+    )
+    return [f"{_count(account['live'], 'live listing', 'live listings')}{by}: {ratings}{changes}"]
 
 
 def _name_refused(refused: Mapping[str, str]) -> str:

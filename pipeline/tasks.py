@@ -1,6 +1,6 @@
-"""THE GRAPH: one task per stage, from raw deliveries to a judged model and a rating of every car for sale.
+"""THE GRAPH: one task per stage, from raw deliveries to a promoted model, a rating of every car for sale, and a report.
 
-    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─┬──────────────────┬─ Train ─ Evaluate ─ Score
+    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─┬──────────────────┬─ Train ─ Evaluate ─ Promote ─ Score ─ Report ─ Nightly
                                                     └─ Trial(n) ─ Tune ┘
 
 Heavy libraries are imported in `build` alone: asking whether a task is complete must stay cheap.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ from typing import Any, ClassVar
 import luigi
 import msgspec
 
-from pipeline import current, former, paths, receipts, summary
+from pipeline import champion, current, former, paths, receipts, summary
 from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
@@ -35,6 +36,7 @@ from pipeline.parameters import (
     ShareParameter,
     WordParameter,
 )
+from pipeline.services import clock
 from pipeline.services.deliveries import Delivery, list_deliveries, night_of, path_of, stem_of
 
 TABLES = ("numpy", "pandas", "pyarrow")
@@ -359,7 +361,7 @@ class PointedStage(DatedStage):
         """Say whether the result is there and current: going back to an earlier one must move the pointer back."""
         if not super().complete():
             return False
-        return current.is_past(self.market, self.as_of) or current.points_to(self.market, self.night(), self._stages())
+        return current.is_past(self.market, self.as_of) or current.points_to(self.market, self.as_of, self._stages())
 
     def after_commit(self) -> None:
         """Make the result current, unless it is meant as of a night before what is."""
@@ -453,52 +455,167 @@ class Evaluate(PointedStage):
         return summary.tell_metrics(json.loads((self.folder / "metrics.json").read_bytes()))
 
 
-class Score(PointedStage):
-    """Say of every live listing what it is worth and how its price is rated, beside the ratings of the night before."""
+class Promote(PointedStage):
+    """Decide whether the judged model becomes the champion, and do what follows; a refusal is a normal outcome."""
 
+    min_judged: int = CountParameter(default=100, description="Fewest cars that judge both models.")
+    min_learnt_share: float = ShareParameter(default=0.7, description="Fewest cars learnt from, as a share of the champion's.")
+    max_data_age_days: int = CountFromZeroParameter(default=30, description="Age of the newest delivery that is not stale.")
+    max_baseline_share: float = FactorParameter(
+        default=1.0, description="First model: its error, as a share of the best baseline's."
+    )
+    max_worse_share: float = ShareParameter(default=0.02, description="How much worse a fresher model may be.")
+    coverage_margin_share: float = ShareParameter(default=0.05, description="Between the intervals' level and their coverage.")
+    max_segment_worse_share: float = ShareParameter(default=0.1, description="How much worse for a make, an age or a price band.")
+    min_segment_cars: int = CountParameter(default=30, description="Fewest cars of a segment that is looked at.")
+    resamples: int = CountParameter(default=2000, least=100, description="Of the paired bootstrap.")
+    max_probe_seconds: int = CountParameter(default=60, description="For a fresh process to load the model and price 100 cars.")
+    replace_unusable: bool = luigi.BoolParameter(
+        default=False, description="Where the champion cannot price, judge the challenger as the market's first."
+    )
     libraries = LEARNING
     consumes = {
-        "Evaluate": (),
-        "Clean": ("listings.parquet", "prices.parquet"),
-        "Split": ("train.parquet",),
+        "Evaluate": ("metrics.json", "estimates.parquet"),
+        "Split": ("train.parquet", "test.parquet", "account.json"),
         "Train": ("model.skops",),
     }
 
     def requires(self) -> list[Any]:
-        """Need a judged model, what it learnt from, and the listings with their prices."""
-        return [self.before(stage) for stage in (Evaluate, Clean, Split, Train)]
+        """Need the judged model, and the listings that it learnt from and was judged on."""
+        return [self.before(stage) for stage in (Evaluate, Split, Train)]
+
+    def night(self) -> str:
+        """Return the night that is asked for, else that of today: data grow stale without a delivery."""
+        return (self.as_of or clock.today()).isoformat()
 
     def settings(self) -> Any:
-        """Depend on the night, which goes on without a delivery too, and on the scores that ratings start from."""
-        night = self.night()
-        return {"night": night, "newest_delivery": self.newest_delivery(), "before": former.find_former(self.market, night)}
+        """Depend on the night, on the champion that the challenger meets, and on what is barred."""
+        found = champion.read_champion(self.market)
+        met = champion.opponent(found, self.night(), self._challenger_fingerprint())
+        terms = self.terms()
+        return {
+            "night": self.night(),
+            "newest_delivery": self.newest_delivery(),
+            "champion": asdict(met) if met else None,
+            "barred": champion.bars(found),
+            "currency": terms.currency,
+            "synthetic": terms.synthetic,
+        }
+
+    def build(self, folder: Path) -> None:
+        """Write the verdict, and the errors of both models by segment."""
+        from threadpoolctl import threadpool_limits
+
+        from pipeline import judging
+        from pipeline.services import documents, frames
+        from pipeline.stages import promote
+
+        self.tell("comparing challenger and champion", 0.2)
+        rules = promote.Rules(**{name: getattr(self, name) for name in promote.Rules.__dataclass_fields__})
+        with threadpool_limits(1):
+            document, segments = judging.judge_challenger(self, self.settings(), rules)
+        documents.write_document(document, folder / champion.VERDICT)
+        frames.write_frame(segments, folder / "segments.parquet")
+
+    def complete(self) -> bool:
+        """Say whether there is a verdict, and everything that follows from it was done."""
+        return super().complete() and champion.is_settled(self.market, self.folder)
+
+    def after_commit(self) -> None:
+        """Move the champion where the verdict says so; tell the journal, MLflow and `current`. Each can be done again."""
+        became = champion.apply_verdict(self.market, self.folder, self.challenger())
+        champion.settle(self.market)
+        _log.info("%-9s %s: version %s", self.task_family, became, self.challenger().version)
+        if became in (champion.PROMOTED, champion.REFUSED) or self.is_forced():
+            from pipeline.services import registry
+
+            holder = champion.read_champion(self.market)
+            aliases = {"challenger": self.challenger().fingerprint, **({"champion": holder.seat.fingerprint} if holder else {})}
+            registry.mirror(self.market, aliases, paths.MLFLOW, paths.workspace().locks)
+        super().after_commit()
+        champion.write_receipt(self.market, self.folder)
+
+    def challenger(self) -> champion.Seat:
+        """Return the judged model as a champion to be."""
+        (train,), (split,), (evaluate,) = (self.upstream(family) for family in ("Train", "Split", "Evaluate"))
+        account = json.loads((split.folder / "account.json").read_bytes())
+        return champion.Seat(
+            version=(receipts.read_receipt(evaluate.folder) or {})["version"],
+            fingerprint=train.manifest.fingerprint,
+            folder=train.folder.as_posix(),
+            data_as_of=self.newest_delivery(),
+            n_learnt=account["n_train"],
+            trained_until=account["trained_until"],
+            evaluation=evaluate.folder.as_posix(),
+            split=split.folder.as_posix(),
+            promoted_on=self.night(),
+        )
+
+    def summary(self) -> list[str]:
+        """Tell the verdict with its reasons."""
+        return summary.tell_verdict(json.loads((self.folder / champion.VERDICT).read_bytes()))
+
+    def _challenger_fingerprint(self) -> str | None:
+        (train,) = self.upstream("Train")
+        return train.manifest.fingerprint if train.is_committed() else None
+
+
+class Score(PointedStage):
+    """Say of every live listing what the champion holds it to be worth and how its price is rated, beside the ratings of the night before."""
+
+    libraries = LEARNING
+    consumes = {"Promote": (), "Clean": ("listings.parquet", "prices.parquet")}
+
+    def requires(self) -> list[Any]:
+        """Need the listings with their prices, and that it is decided who is champion."""
+        return [self.before(stage) for stage in (Promote, Clean)]
+
+    def settings(self) -> Any:
+        """Depend on the night, which goes on without a delivery too, on the champion, and on the scores that ratings start from."""
+        night, seat = self.night(), self._seat()
+        return {
+            "night": night,
+            "newest_delivery": self.newest_delivery(),
+            "before": former.find_former(self.market, night),
+            "champion": asdict(seat) if seat else None,
+        }
 
     def files(self) -> dict[str, Path]:
-        """Read the scores of the night before, if any."""
-        found = former.find_former(self.market, self.night())
-        return {"before": Path(found["place"]) / former.FILE} if found else {}
+        """Read the champion's model, what it learnt from, and the scores of the night before, as far as there are any."""
+        found, seat = former.find_former(self.market, self.night()), self._seat()
+        before = {"before": Path(found["place"]) / former.FILE} if found else {}
+        return before | ({"model": seat.model_file, "learnt": seat.learnt_file} if seat else {})
 
     def build(self, folder: Path) -> None:
         """Write a row per live listing, and their account."""
         from threadpoolctl import threadpool_limits
 
-        from pipeline.services import documents, frames, models
+        from pipeline import serving
+        from pipeline.services import documents, frames
         from pipeline.stages import appraise, score
 
-        settings = self.settings()
+        settings, files, seat = self.settings(), self.files(), self._seat()
         listings, prices = (frames.read_frame(self.folder_of("Clean") / f"{name}.parquet") for name in ("listings", "prices"))
-        learnt = frames.read_frame(self.folder_of("Split") / "train.parquet", ["make", "model", "group_id"])
-        former_scores = [frames.read_frame(path, ["listing_id", "price", "rating"]) for path in self.files().values()]
+        former_scores = frames.read_frame(files["before"], ["listing_id", "price", "rating"]) if "before" in files else None
         live = score.select_live(listings, settings["newest_delivery"])
-        self.tell(f"appraising {len(live):,} listings", 0.1)
-        with threadpool_limits(1):
-            appraisals = appraise.appraise(models.load_model(self.folder_of("Train")), live, unseen=True)
-        like_it = score.count_like_it(live, learnt)
-        scored = score.score_listings(live, prices, appraisals, like_it, settings["night"], next(iter(former_scores), None))
+        if seat is None:
+            appraisals, like_it = score.leave_unpriced(live)
+        else:
+            self.tell(f"appraising {len(live):,} listings", 0.1)
+            learnt = frames.read_frame(files["learnt"], ["make", "model", "group_id"])
+            with threadpool_limits(1):
+                served = serving.load_seat(self.market, seat, listings.columns)
+                appraisals = appraise.appraise(served.model, live, unseen=True)
+            like_it = score.count_like_it(live, learnt)
+        scored = score.score_listings(live, prices, appraisals, like_it, settings["night"], former_scores)
         since = settings["before"]["night"] if settings["before"] else None
         frames.write_frame(scored.scores, folder / "scores.parquet")
-        documents.write_document({**scored.account, "since": since}, folder / "account.json")
+        documents.write_document({**scored.account, "since": since, "champion": settings["champion"]}, folder / "account.json")
 
     def summary(self) -> list[str]:
         """Tell how the live listings are rated."""
         return summary.tell_scores(json.loads((self.folder / "account.json").read_bytes()))
+
+    def _seat(self) -> champion.Seat | None:
+        found = champion.read_champion(self.market)
+        return found.seat if found else None

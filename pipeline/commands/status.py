@@ -64,6 +64,7 @@ def _describe(market: str, records: list[dict[str, Any]], alive: list[str]) -> l
         lines.append(("wrong", str(error)))
     else:
         lines.extend(_tell_current(market, pointer))
+    lines.extend(_tell_champion(market))
     lines.append(("fresh", _freshness(market)))
     last = next((record for record in records if record["subject"] == market), None)
     return [*lines, *(_tell_run(last, alive) if last else ())]
@@ -73,6 +74,59 @@ def _tell_current(market: str, pointer: Current | None) -> list[tuple[str, str]]
     if pointer is None:
         return [("current", f"nothing yet: run `luigi --module pipeline Evaluate --market {market}`")]
     return [("current", f"as of {_age(pointer.as_of)}, made by run {pointer.run}"), *_tell_results(pointer.stages)]
+
+
+def _tell_champion(market: str) -> list[tuple[str, str]]:
+    """Tell who prices, whether it still can, what is barred, and whether MLflow's registry says the same."""
+    from pipeline import champion
+    from pipeline.incremental.manifest import Manifest
+
+    try:
+        found = champion.read_champion(market)
+    except champion.ChampionDamaged as error:
+        return [("wrong", str(error))]
+    if found is None:
+        return [("champion", f"none yet: nothing may price. `luigi --module pipeline Nightly --market {market}` judges one")]
+    seat = found.seat
+    told = f"version {seat.version}, {seat.fingerprint[:16]}, data as of {_age(seat.data_as_of)}, promoted {seat.promoted_on}"
+    lines = [("champion", told if found.promoted_as_of else f"{told}, brought back by a rollback")]
+    lines.extend(
+        ("barred", f"version {version} {why['who']}, {why['at'][:10]}: {why['why']}") for version, why in found.barred.items()
+    )
+    manifest = Manifest.read(Path(seat.folder))
+    damage = manifest.damage(Path(seat.folder), _files()) if manifest else "it is gone, or its manifest is"
+    if damage:
+        lines.append(
+            ("wrong", f"the champion's model {seat.folder} is damaged ({damage}): roll back, or bring it back from a backup")
+        )
+    return [*lines, *_compare_registry(market, seat.fingerprint)]
+
+
+def _files() -> Any:
+    from pipeline import paths
+
+    return paths.workspace().files
+
+
+def _compare_registry(market: str, fingerprint: str) -> list[tuple[str, str]]:
+    from pipeline import paths
+    from pipeline.services import registry
+
+    mend = f"`luigi --module pipeline Promote --market {market} --incremental-force Promote` sets it again"
+    try:
+        aliased = registry.read_alias(market, "champion", paths.MLFLOW, paths.workspace().locks)
+    except registry.TrackingFailed as error:
+        return [("wrong", str(error))]
+    if aliased is None:
+        return [("wrong", f"MLflow's registry knows no champion of {market}; {mend}")]
+    if aliased != fingerprint:
+        return [
+            (
+                "wrong",
+                f"MLflow's alias champion names {aliased[:16]}, not the champion {fingerprint[:16]}; prices come from the latter; {mend}",
+            )
+        ]
+    return []
 
 
 def _tell_run(record: dict[str, Any], alive: list[str]) -> list[tuple[str, str]]:
@@ -95,7 +149,7 @@ def _age(night: str) -> str:
 
 
 def _tell_results(stages: dict[str, str]) -> list[tuple[str, str]]:
-    from pipeline import former, paths, summary
+    from pipeline import champion, former, paths, summary
     from pipeline.incremental.errors import ResultDamaged
     from pipeline.incremental.manifest import Manifest, read_checked
 
@@ -103,6 +157,7 @@ def _tell_results(stages: dict[str, str]) -> list[tuple[str, str]]:
         "check": ("rows", "account.json", summary.tell_intake),
         "clean": ("cars", "account.json", summary.tell_listings),
         "evaluate": ("model", "metrics.json", summary.tell_metrics),
+        champion.PROMOTE: ("verdict", champion.VERDICT, summary.tell_verdict),
         former.STAGE: ("for sale", "account.json", summary.tell_scores),
     }
     lines: list[tuple[str, str]] = []

@@ -23,7 +23,7 @@ from mlflow.entities import Dataset, DatasetInput, Metric, Param
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pipeline import paths, receipts
+from pipeline import champion, paths, receipts
 from pipeline.errors import UserError
 from pipeline.incremental import store
 
@@ -163,13 +163,67 @@ def _run(client: MlflowClient, experiment: str, training: Training) -> str:
 
 def _version(client: MlflowClient, training: Training, run_id: str) -> str:
     """Register the model where it lies, without a copy; the path is relative, so that the project may be moved."""
-    if not client.search_registered_models(f"name = '{training.market}'"):
-        client.create_registered_model(training.market)
+    _registered(client, training.market)
     found = client.search_model_versions(f"name = '{training.market}' and run_id = '{run_id}'")
     if found:
         return str(found[0].version)
     tags = {FINGERPRINT: training.fingerprint}
     return str(client.create_model_version(training.market, training.folder.as_posix(), run_id, tags=tags).version)
+
+
+def _registered(client: MlflowClient, market: str) -> None:
+    """Make the market's registered model where there is none.
+
+    In a database made anew, champions get back the versions they had, and none that was ever given is given again: versions that
+    are not known any more are made and deleted, after which MLflow goes on counting.
+    """
+    if client.search_registered_models(f"name = '{market}'"):
+        return
+    seats, highest = champion.versions(market), champion.highest_version(market)
+    client.create_registered_model(market)
+    for number in range(1, highest + 1):
+        seat = seats.get(str(number))
+        tags = {FINGERPRINT: seat.fingerprint} if seat else {}
+        made = client.create_model_version(market, seat.folder if seat else "gone", tags=tags)
+        if seat is None:
+            client.delete_model_version(market, made.version)
+
+
+def mirror(market: str, aliases: Mapping[str, str], folder: Path, locks: Path) -> None:
+    """Let each alias name the version whose training has that fingerprint; one that no version has is left as it is.
+
+    Raises TrackingFailed when the database cannot be used.
+    """
+    try:
+        with store.locked(locks / "mlflow.lock"):
+            client = open_client(folder)
+            _registered(client, market)
+            by_fingerprint = {
+                found.tags.get(FINGERPRINT): str(found.version) for found in client.search_model_versions(f"name = '{market}'")
+            }
+            for alias, fingerprint in aliases.items():
+                if fingerprint in by_fingerprint:
+                    client.set_registered_model_alias(market, alias, by_fingerprint[fingerprint])
+    except (MlflowException, SQLAlchemyError) as error:
+        raise TrackingFailed(
+            f"MLflow's registry in {folder / _DATABASE} could not be told of {', '.join(aliases)} of {market}: {_why(error, folder)}. "
+            f"{paths.champion(market)} says who is champion, and prices come from it; run again when that is mended."
+        ) from None
+
+
+def read_alias(market: str, alias: str, folder: Path, locks: Path) -> str | None:
+    """Return the fingerprint of the training that an alias names; None where there is no such alias. Raises TrackingFailed."""
+    if not (folder / _DATABASE).exists():
+        return None
+    try:
+        with store.locked(locks / "mlflow.lock"):
+            client = open_client(folder)
+            models = client.search_registered_models(f"name = '{market}'")
+            if not models or alias not in models[0].aliases:
+                return None
+            return client.get_model_version_by_alias(market, alias).tags.get(FINGERPRINT)
+    except (MlflowException, SQLAlchemyError) as error:
+        raise TrackingFailed(f"MLflow's registry in {folder / _DATABASE} cannot be read: {_why(error, folder)}.") from None
 
 
 def _dataset(name: str, digest: str) -> DatasetInput:

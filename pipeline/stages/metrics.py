@@ -39,12 +39,7 @@ def measure_segments(judged: pd.DataFrame, min_cars: int = 1) -> pd.DataFrame:
     bias_share (median of estimate / price − 1), interval_coverage. Bands of price are fifths of the judged prices,
     bands of age are `AGE_BANDS`.
     """
-    kinds = {
-        "make": judged["make"].astype("str"),
-        "age": pd.cut(judged["age_years"], [*AGE_BANDS, np.inf], right=False, labels=list(AGE_BANDS.values())),
-        "price": _price_bands(judged["price"]),
-        "status": judged["status"],
-    }
+    kinds = {**label_segments(judged), "status": judged["status"]}
     rows = [
         _describe(kind, str(name), segment)
         for kind, labels in kinds.items()
@@ -52,6 +47,15 @@ def measure_segments(judged: pd.DataFrame, min_cars: int = 1) -> pd.DataFrame:
         if len(segment) >= min_cars
     ]
     return pd.DataFrame(rows)
+
+
+def label_segments(judged: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the make, the band of age and the band of price of each judged car (make, age_years, price)."""
+    return {
+        "make": judged["make"].astype("str"),
+        "age": pd.cut(judged["age_years"], [*AGE_BANDS, np.inf], right=False, labels=list(AGE_BANDS.values())),
+        "price": _price_bands(judged["price"]),
+    }
 
 
 def _price_bands(prices: pd.Series) -> pd.Series:

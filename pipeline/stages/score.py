@@ -25,6 +25,7 @@ MAX_FACTOR = 2.0
 LIKE_IT_SLACK = 2
 FACTOR_SLACK = 0.2
 
+_UNPRICED = {"status": "refused", "reason": "there is no champion, so nothing may price"}
 _EDGES = np.array([-np.inf, *BOUNDS, np.inf])
 _NARROWEST = 1e-9  # half-width in log that stands for none, so that nothing is divided by zero
 
@@ -56,6 +57,13 @@ def count_like_it(listings: pd.DataFrame, learnt: pd.DataFrame) -> pd.Series:
     found = listings[["make", "model"]].merge(counts, on=["make", "model"], how="left")["n"].fillna(0)
     own = pd.MultiIndex.from_frame(listings[list(cars)]).isin(pd.MultiIndex.from_frame(cars))
     return pd.Series(found.to_numpy() - own, index=listings.index, dtype="int64", name="n_like_it")
+
+
+def leave_unpriced(live: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Return appraisals without a price, and counts of none: there is no champion."""
+    missing = {name: pd.Series(np.nan, index=live.index) for name in ("estimate", "low", "high")}
+    words = {name: pd.Series(text, index=live.index, dtype="str") for name, text in _UNPRICED.items()}
+    return pd.DataFrame({**missing, **words}), pd.Series(0, index=live.index, dtype="int64", name="n_like_it")
 
 
 def score_listings(

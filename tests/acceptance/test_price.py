@@ -38,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
     shutil.copy(REPOSITORY / "luigi.cfg", root)
     write_deliveries(root / "data/raw/sample", SamplePlan(rows=600, nights=3))
     project = Project(root)
-    code, printed = project.evaluate()
+    code, printed = project.promote()
     assert code == 0, printed
     return project
 
@@ -79,7 +79,7 @@ def test_one_car_for_a_person_and_for_a_program(trained: Project) -> None:
     assert "mileage_km 120,000" in shown
     assert "fuel petrol" in shown
     assert " MAD" in shown
-    assert "by the current model, not a promoted one" in shown
+    assert "version 1, data as of " in shown
 
     told = json.loads(price(trained, *CAR, "--format", "json"))
     assert told["status"] == "priced"
@@ -125,7 +125,7 @@ def test_a_file_comes_out_row_by_row_with_its_own_cells(trained: Project, cars: 
     assert reasons[5] == "row has 6 cells and the header 5; beyond the last column: 'more'"
     assert "6 rows: 2 priced, 0 extrapolated, 2 refused, 2 unreadable" in printed
     assert "column 'note' is not known in sample" in printed
-    assert "not a promoted one" in printed
+    assert "Priced by version 1, data as of " in printed
 
 
 def test_gzip_json_and_the_screen_hold_the_same(trained: Project, cars: Path, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_gzip_json_and_the_screen_hold_the_same(trained: Project, cars: Path, tm
     ("arguments", "message"),
     [
         (("--market", "smaple", *CAR), "did you mean 'sample'?"),
-        (("--market", "uk", *CAR), "There is no model of uk yet. Run `luigi --module pipeline Evaluate --market uk` first."),
+        (("--market", "uk", *CAR), "There is no champion of uk yet, so nothing may price."),
         ((), "Name a car"),
         (("--make", "Dacia"), "give --model, --year too"),
         ((*CAR, "--fule", "petrol"), "Did you mean 'fuel'?"),
@@ -198,7 +198,9 @@ def test_a_model_that_was_tampered_with_is_not_loaded(harmed: Project) -> None:
     content = bytearray(model.read_bytes())
     content[len(content) // 2] ^= 1
     model.write_bytes(content)
-    assert "was altered after it was committed" in price(harmed, *CAR, code=30)
+    printed = price(harmed, *CAR, code=30)
+    assert "was altered after it was committed" in printed
+    assert "python -m pipeline rollback --market sample" in printed
     shutil.rmtree(model.parent)
     assert "is gone or holds no manifest" in price(harmed, *CAR, code=30)
 
@@ -210,7 +212,7 @@ def test_a_model_of_other_library_versions_is_not_loaded(harmed: Project) -> Non
     path.write_text(json.dumps(manifest))
     printed = price(harmed, *CAR, code=30)
     assert "was made by scikit-learn 1.0.0 (installed: " in printed
-    assert "`luigi --module pipeline Evaluate --market sample`" in printed
+    assert "It is not replaced by default" in printed
 
 
 def test_an_output_folder_that_is_not_there_is_said_before_any_work(trained: Project, cars: Path) -> None:

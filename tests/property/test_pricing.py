@@ -46,7 +46,7 @@ class Typical:
         return pd.DataFrame(told, index=listings.index)
 
 
-SERVED = ServedModel(Typical(), "models/x", "f" * 64, "")
+SERVED = ServedModel(Typical(), "1", "models/x", "f" * 64, "")
 
 
 @given(st.text() | measure_like, st.sampled_from(UNITS), marks)

@@ -36,6 +36,9 @@ SETTINGS = {
     ("Train", "iterations_factor"): "0.02",
     ("Train", "max_seconds"): "0",
     ("Split", "min_judged"): "20",
+    ("Promote", "max_baseline_share"): "1000",
+    ("Promote", "min_judged"): "20",
+    ("Promote", "coverage_margin_share"): "0.5",
 }
 _run_numbers = itertools.count(1)
 MARKET_TOML = """

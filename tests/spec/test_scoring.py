@@ -26,14 +26,15 @@ from .test_rebuilding import (
 )
 
 NOTHING: list[str] = []
-SCORED = ["Clean", "Evaluate", "Ingest", "Score", "Split"]
+SCORED = ["Clean", "Evaluate", "Ingest", "Promote", "Score", "Split"]
 
 
 @pytest.fixture
-def project(project: Project) -> Project:
+def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project that was scored once, as of its newest night."""
     project.job = Score
-    assert project.run() == ["Score"]
+    monkeypatch.setenv("PIPELINE_TODAY", max(nights(project)))
+    assert project.run() == ["Promote", "Score"]
     return project
 
 
@@ -79,7 +80,7 @@ def remove(folder: Path) -> None:
         pytest.param(append("source/former.py", "\nNEW = 1\n"), NOTHING, id="how the scores before are found: their bytes count"),
         pytest.param(append("source/current.py", "\nNEW = 1\n"), NOTHING, id="how current is moved"),
         pytest.param(append("source/summary.py", "\nNEW = 1\n"), NOTHING, id="what a run says at its end"),
-        pytest.param(edit("markets/tiny.toml", 'title = "Tiny"', 'currency = "EUR"\ntitle = "Tiny"'), ["Evaluate"], id="market: currency"),
+        pytest.param(edit("markets/tiny.toml", 'title = "Tiny"', 'currency = "EUR"\ntitle = "Tiny"'), ["Evaluate", "Promote"], id="market: currency"),
     ],
 )  # fmt: skip
 def test_a_change_runs_exactly(project: Project, change: Callable[[Project], None], runs: list[str]) -> None:
@@ -89,11 +90,12 @@ def test_a_change_runs_exactly(project: Project, change: Callable[[Project], Non
     assert project.run() == NOTHING
 
 
-def test_a_parameter_that_is_put_back_runs_nothing_and_is_current_again(project: Project) -> None:
+def test_an_experiment_that_is_refused_changes_no_price_and_put_back_is_current_again(project: Project) -> None:
     before = project.current()["stages"]
 
-    assert project.run(Train_iterations_factor="0.03") == ["Evaluate", "Score", "Train"]
-    assert project.current()["stages"]["score"] != before["score"]
+    refused = {"Train_iterations_factor": "0.03", "Promote_min_judged": "1000000"}
+    assert project.run(**refused) == ["Evaluate", "Promote", "Train"]
+    assert project.current()["stages"]["score"] == before["score"]
     assert project.run() == NOTHING
 
     assert project.current()["stages"] == before
@@ -110,7 +112,7 @@ def test_every_listing_of_the_newest_night_is_scored_once(project: Project) -> N
 def test_a_night_without_a_file_is_still_a_night(project: Project) -> None:
     first, newest = project.current()["stages"]["score"], max(nights(project))
 
-    assert project.run(as_of=day_after(newest)) == ["Score"]
+    assert project.run(as_of=day_after(newest)) == ["Promote", "Score"]
 
     assert recorded_before(project) == first
     found = account(project)
@@ -126,8 +128,9 @@ def test_a_second_result_of_a_night_starts_from_what_the_first_started_from(proj
     first, night = project.current()["stages"]["score"], day_after(max(nights(project)))
     project.run(as_of=night)
 
-    assert project.run(as_of=night, Train_iterations_factor="0.03") == ["Evaluate", "Score", "Train"]
+    assert project.run(as_of=night, Train_iterations_factor="0.5") == ["Evaluate", "Promote", "Score", "Train"]
     assert recorded_before(project) == first
+    assert project.run(as_of=night) == ["Promote"]  # the former model meets the one that took its place
     assert project.run(as_of=night) == NOTHING
     assert recorded_before(project) == first
 
@@ -139,7 +142,7 @@ def test_ratings_start_from_the_night_before_also_when_it_was_evaluated_first(pr
     assert (project.current()["as_of"], project.current()["stages"]["score"]) == (night.isoformat(), first)
 
     project.job = Score
-    assert project.run(as_of=night) == ["Score"]
+    assert project.run(as_of=night) == ["Promote", "Score"]
     assert recorded_before(project) == first
 
 
@@ -156,6 +159,7 @@ def test_an_earlier_night_never_moves_current_back_and_starts_from_what_lies_bef
         "Check",
         "Clean",
         "Evaluate",
+        "Promote",
         "Score",
         "Split",
         "Train",
@@ -209,6 +213,6 @@ def test_scores_before_that_are_gone_are_passed_over(project: Project) -> None:
     path = project.damage(project.result("score") / "scores.parquet")
     path.unlink()
 
-    assert project.run(as_of=day_after(newest, 2)) == ["Score"]
+    assert project.run(as_of=day_after(newest, 2)) == ["Promote", "Score"]
     assert recorded_before(project) == first
     assert account(project)["since"] == newest

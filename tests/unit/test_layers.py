@@ -20,7 +20,8 @@ MAY_IMPORT = {
     "pipeline.listing": (),
     "pipeline.market": ("pipeline.errors", "pipeline.listing"),
     "pipeline.valuation": ("pipeline.listing",),
-    "pipeline.stages": ("pipeline.errors", "pipeline.listing", "pipeline.market", "pipeline.valuation"),
+    "pipeline.contender": (),
+    "pipeline.stages": ("pipeline.contender", "pipeline.errors", "pipeline.listing", "pipeline.market", "pipeline.valuation"),
 }
 # What knows the graph; everything else lies below it.
 ABOVE_THE_GRAPH = ("pipeline", "pipeline.__main__", "pipeline.commands", "pipeline.tasks")
