@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
 
 from pipeline.services import charts
 
 _MINUS = "−"
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 _UNITS = ("km", "hp", "l", "cv")
 _NAMES = {
     "median_make_model_year": "median of make, model and year",
@@ -38,6 +41,7 @@ def render_report(report: Mapping[str, Any]) -> str:
         "short": write_short,
         "label": write_label,
         "plural": write_plural,
+        "dates": keep_dates,
         "points": lambda points: f"{points:.1f}".replace("-", _MINUS),
         "first_two": lambda point: point[:2],
         "residual": lambda point: (point[1], point[0] / point[1]),
@@ -76,6 +80,12 @@ def write_label(name: str) -> str:
         return _NAMES[name]
     stem, _, unit = name.rpartition("_")
     return f"{stem.replace('_', ' ')} ({unit})" if stem and unit in _UNITS else name.replace("_", " ")
+
+
+def keep_dates(text: str) -> Markup:
+    """Escape a text, and keep its ISO dates from being broken over two lines."""
+    escaped = str(escape(text))
+    return Markup(_DATE.sub(r'<span class="nb">\g<0></span>', escaped))  # noqa: S704
 
 
 def write_plural(number: int, one: str, many: str) -> str:

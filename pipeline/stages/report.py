@@ -163,7 +163,9 @@ def _sum_up(verdict: Mapping[str, Any], serving: Mapping[str, Any] | None) -> st
     is_serving = serving["fingerprint"] == challenger["fingerprint"]
     if outcome == "refused":
         stays = former is not None and former["fingerprint"] == serving["fingerprint"]
-        return f"{name} was refused: version {serving['version']} stays the champion." if stays else f"{name} was refused; {prices}."
+        return (
+            f"{name} was refused: version {serving['version']} stays the champion." if stays else f"{name} was refused; {prices}."
+        )
     if outcome == "kept":
         return (
             f"{name} stays the champion: no other model was made."
@@ -266,8 +268,10 @@ def _thin(judged: pd.DataFrame) -> dict[str, Any]:
     """
     shown = judged.sample(min(len(judged), MAX_POINTS), random_state=0).sort_index()
     money = shown[["price", "estimate"]]
-    distances = np.log(shown["price"] / shown["estimate"]).abs()
-    low, high = (float(end) for end in np.quantile(money.to_numpy(), [_FRAME_SHARE, 1 - _FRAME_SHARE])) if len(shown) else (1.0, 2.0)
+    distances = pd.Series(np.abs(np.log(shown["price"] / shown["estimate"])), index=shown.index)
+    low, high = (
+        (float(end) for end in np.quantile(money.to_numpy(), [_FRAME_SHARE, 1 - _FRAME_SHARE])) if len(shown) else (1.0, 2.0)
+    )
     low, high = low / _MARGIN, max(high * _MARGIN, low * 2)
     reach = max(float(np.quantile(distances, 1 - 2 * _FRAME_SHARE)) * _MARGIN if len(shown) else 0.0, _MIN_REACH)
     is_beyond = (money < low) | (money > high)
@@ -291,7 +295,10 @@ def _follow_trend(judged: pd.DataFrame) -> list[dict[str, float]]:
     frame = pd.DataFrame({"estimate": estimates, "position": judged["price"] / estimates - 1})
     bins = pd.qcut(estimates.rank(method="first"), n_bins, labels=False)
     medians = frame.groupby(bins)[["estimate", "position"]].median()
-    return [{"estimate": round(float(row["estimate"])), "position": round(float(row["position"]), 4)} for row in medians.to_dict("records")]
+    return [
+        {"estimate": round(float(row["estimate"])), "position": round(float(row["position"]), 4)}
+        for row in medians.to_dict("records")
+    ]
 
 
 def _tell_segments(segments: pd.DataFrame, level: float) -> list[dict[str, Any]]:
