@@ -84,6 +84,9 @@ class TestStates:
         assert "This section judges the champion, version 7" in text
         assert "There is nothing to compare: the model is the champion." in text
 
+    def test_a_verdict_without_figures_still_makes_a_page(self):
+        assert "stays the champion" in text_of(verdict={**reporting.verdict("kept", CHALLENGER), "figures": {}})
+
     def test_a_first_model(self):
         text = text_of(verdict=reporting.verdict(champion=None), verdict_segments=reporting.compared().iloc[:0])
         assert "first champion of this market" in text
