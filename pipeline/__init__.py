@@ -5,11 +5,39 @@ import sys
 
 try:
     from pipeline.incremental.worker import install
-    from pipeline.tasks import Check, Clean, Evaluate, Ingest, NoDelivery, Promote, Score, Split, Train, Trial, Tune
+    from pipeline.tasks import (
+        Check,
+        Clean,
+        Evaluate,
+        Ingest,
+        Nightly,
+        NoDelivery,
+        Promote,
+        Report,
+        Score,
+        Split,
+        Train,
+        Trial,
+        Tune,
+    )
 except (configparser.Error, UnicodeDecodeError) as error:  # Luigi reads its settings as soon as it is imported
     sys.stderr.write(f"luigi.cfg cannot be read: {' '.join(str(error).split())}\n")
     raise SystemExit(2) from None
 
-__all__ = ["Check", "Clean", "Evaluate", "Ingest", "NoDelivery", "Promote", "Score", "Split", "Train", "Trial", "Tune"]
+__all__ = [
+    "Check",
+    "Clean",
+    "Evaluate",
+    "Ingest",
+    "Nightly",
+    "NoDelivery",
+    "Promote",
+    "Report",
+    "Score",
+    "Split",
+    "Train",
+    "Trial",
+    "Tune",
+]
 
 install()

@@ -619,3 +619,112 @@ class Score(PointedStage):
     def _seat(self) -> champion.Seat | None:
         found = champion.read_champion(self.market)
         return found.seat if found else None
+
+
+class Report(PointedStage):
+    """Tell a person what came in, what was built and decided, what the model is worth, and which cars are too cheap: one page."""
+
+    consumes = {
+        "Check": ("account.json",),
+        "Clean": ("account.json",),
+        "Split": ("account.json",),
+        "Evaluate": ("metrics.json", "segments.parquet", "estimates.parquet", "importance.parquet"),
+        "Promote": (champion.VERDICT, "segments.parquet"),
+        "Score": ("scores.parquet", "account.json"),
+    }
+
+    def requires(self) -> list[Any]:
+        """Need the scores, and all that the page tells of."""
+        return [self.before(stage) for stage in (Score, Promote, Evaluate, Split, Clean, Check)]
+
+    def night(self) -> str:
+        """Return the night that is asked for, else that of today."""
+        return (self.as_of or clock.today()).isoformat()
+
+    def settings(self) -> Any:
+        """Depend on the night and on what the market is called."""
+        terms = self.terms()
+        return {
+            "night": self.night(),
+            "newest_delivery": self.newest_delivery(),
+            "title": terms.title,
+            "currency": terms.currency,
+            "synthetic": terms.synthetic,
+        }
+
+    def files(self) -> dict[str, Path]:
+        """Read the page's template."""
+        return {"template": paths.PACKAGE / "services" / "report.html"}
+
+    def build(self, folder: Path) -> None:
+        """Write the page and what it tells as JSON."""
+        from pipeline import rebuilt
+        from pipeline.services import documents, frames, pages
+        from pipeline.stages import report
+
+        def read(family: str, name: str) -> Any:
+            path = self.folder_of(family) / name
+            return documents.read_document(path) if path.suffix == ".json" else frames.read_frame(path)
+
+        account = read("Score", "account.json")
+        sources = report.Sources(
+            market=self.market,
+            **self.settings(),
+            intake=read("Check", "account.json"),
+            listings=read("Clean", "account.json"),
+            split=read("Split", "account.json"),
+            metrics=read("Evaluate", "metrics.json"),
+            segments=read("Evaluate", "segments.parquet"),
+            estimates=read("Evaluate", "estimates.parquet"),
+            importance=read("Evaluate", "importance.parquet"),
+            verdict=read("Promote", champion.VERDICT),
+            verdict_segments=read("Promote", "segments.parquet"),
+            serving=account["champion"],
+            scores=read("Score", "scores.parquet"),
+            score_account=account,
+            rebuilt=rebuilt.list_rebuilt([task for task in self._chain() if task is not self]),
+        )
+        told = report.make_report(sources)
+        documents.write_document(told, folder / "report.json")
+        (folder / "report.html").write_text(pages.render_report(told), encoding="utf-8")
+
+    def summary(self) -> list[str]:
+        """Tell where the page is."""
+        return [f"{self.folder / 'report.html'}"]
+
+
+class Nightly(PointedStage):
+    """Do all that a night asks for, and keep what it came to: evaluate, promote, score, report."""
+
+    consumes = {
+        "Check": ("account.json",),
+        "Clean": ("account.json",),
+        "Promote": (champion.VERDICT,),
+        "Score": ("account.json",),
+        "Report": (),
+    }
+
+    def requires(self) -> list[Any]:
+        """Need the report as of the night, and with it all else."""
+        night = self.as_of or clock.today()
+        return [stage(market=self.market, as_of=night) for stage in (Report, Score, Promote, Clean, Check)]
+
+    def night(self) -> str:
+        """Return the night that is asked for, else that of today."""
+        return (self.as_of or clock.today()).isoformat()
+
+    def settings(self) -> Any:
+        """Depend on the night."""
+        return {"night": self.night(), "newest_delivery": self.newest_delivery()}
+
+    def build(self, folder: Path) -> None:
+        """Write what the night came to."""
+        from pipeline.services import documents
+        from pipeline.stages import nightly
+
+        accounts = {
+            family: documents.read_document(self.folder_of(family) / "account.json") for family in ("Check", "Clean", "Score")
+        }
+        verdict = documents.read_document(self.folder_of("Promote") / champion.VERDICT)
+        night = nightly.tell_night(self.settings(), accounts["Check"], accounts["Clean"], accounts["Score"], verdict)
+        documents.write_document(night, folder / "night.json")

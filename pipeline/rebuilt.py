@@ -1,0 +1,39 @@
+"""What this run built and what it reused, and why: from the manifests, and from the plan in the run's own record."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline import paths
+from pipeline.incremental.workspace import run_id
+
+
+def list_rebuilt(tasks: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return name, family, outcome (built or reused) and reasons of each task, the upstream first.
+
+    It is a fact of the run and no part of any recipe: a page made again by a run that reuses everything would say so.
+    """
+    causes = _planned_causes()
+    return [
+        {
+            "name": task.name,
+            "family": task.task_family,
+            "outcome": (outcome := "built" if task.manifest.run == run_id() else "reused"),
+            "reasons": causes.get(task.name, []) if outcome == "built" else [],
+        }
+        for task in reversed(list(tasks))
+    ]
+
+
+def _planned_causes() -> dict[str, list[str]]:
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        record = json.loads((paths.DATA / "runs" / f"{run_id()}.json").read_bytes())
+        return {task["name"]: [_tell(cause) for cause in task["causes"]] for task in record["tasks"]}
+    return {}
+
+
+def _tell(cause: dict[str, str]) -> str:
+    return f"{cause['reason']}: {cause['detail']}" if cause["detail"] else cause["reason"]

@@ -1,0 +1,399 @@
+"""Who becomes champion, what follows from it, and how it is undone: reruns, kills, bars, rollbacks, damage."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline import Promote, Score, champion, paths, receipts
+from pipeline.champion import ChampionDamaged
+from pipeline.commands import rollback, status
+from pipeline.errors import UsageWrong
+from pipeline.incremental import store
+from pipeline.services import registry
+from pipeline.serving import ChampionUnusable, NoChampion, load_seat, resolve_model
+
+from .conftest import Project
+from .test_scoring import day_after, nights, remove
+
+OTHER = {"Train_iterations_factor": "0.5"}  # better than the first beyond noise
+REFUSED = {"Train_learning_rate_factor": "0.5"}  # worse
+ROLLBACK = {"market": "tiny", "to": None, "reason": "dealers complain", "lift": None}
+
+
+@pytest.fixture
+def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project whose first model was promoted."""
+    monkeypatch.setenv("PIPELINE_TODAY", max(nights(project)))
+    project.job = Promote
+    assert project.run() == ["Promote"]
+    return project
+
+
+def seat() -> champion.Seat:
+    found = champion.read_champion("tiny")
+    assert found is not None
+    return found.seat
+
+
+def journal() -> list[tuple[str, str | None, str | None]]:
+    return [(entry["what"], entry.get("from"), entry.get("to")) for entry in champion.read_journal("tiny")]
+
+
+def alias(name: str) -> str | None:
+    return registry.read_alias("tiny", name, paths.MLFLOW, paths.workspace().locks)
+
+
+def verdict(project: Project) -> dict:
+    return json.loads((project.result("promote") / "verdict.json").read_text())
+
+
+def undo(project: Project, **options: object) -> int:
+    return project.command(rollback.run, **(ROLLBACK | options))
+
+
+def test_a_first_model_is_promoted_once_and_a_rerun_does_nothing(project: Project) -> None:
+    assert seat().version == "1"
+    assert journal() == [("promoted", None, "1")]
+    assert alias("champion") == alias("challenger") == seat().fingerprint
+    before = paths.champion("tiny").read_bytes()
+
+    assert project.run() == []
+
+    assert paths.champion("tiny").read_bytes() == before
+    assert journal() == [("promoted", None, "1")]
+
+
+def test_a_better_model_takes_the_place_and_the_earlier_one_stays(project: Project) -> None:
+    first = seat()
+
+    assert project.run(**OTHER) == ["Evaluate", "Promote", "Train"]
+
+    assert (seat().version, alias("champion")) == ("2", seat().fingerprint)
+    assert champion.read_champion("tiny").earlier == (first,)
+    assert journal() == [("promoted", None, "1"), ("promoted", "1", "2")]
+    assert project.run(**OTHER) == []
+
+
+def test_a_refusal_is_a_normal_outcome_with_its_reasons(project: Project) -> None:
+    before = paths.champion("tiny").read_bytes()
+
+    assert project.run(**REFUSED) == ["Evaluate", "Promote", "Train"]
+
+    assert verdict(project)["outcome"] == "refused"
+    assert paths.champion("tiny").read_bytes() == before
+    assert journal()[-1] == ("refused", "1", None)
+    assert champion.read_journal("tiny")[-1]["why"]
+    assert alias("challenger") != alias("champion") == seat().fingerprint
+    assert project.run(**REFUSED) == []
+
+
+def test_a_night_without_a_file_keeps_the_champion_and_promotes_nothing(project: Project) -> None:
+    before = paths.champion("tiny").read_bytes()
+    assert project.run(as_of=day_after(max(nights(project)))) == ["Promote"]
+    assert verdict(project)["outcome"] == "kept"
+    assert paths.champion("tiny").read_bytes() == before
+    assert len(journal()) == 1
+
+
+def test_an_earlier_night_says_what_would_have_been_and_moves_nothing(project: Project) -> None:
+    project.run(as_of=day_after(max(nights(project)), 3), **OTHER)
+    before = (paths.champion("tiny").read_bytes(), paths.journal("tiny").read_bytes(), project.current())
+
+    project.run(as_of=date.fromisoformat(max(nights(project))), Promote_max_worse_share="0.9")
+
+    assert (paths.champion("tiny").read_bytes(), paths.journal("tiny").read_bytes(), project.current()) == before
+
+
+def test_neither_has_learnt_from_what_judges_both(project: Project) -> None:
+    first = pd.read_parquet(Path(seat().split) / "train.parquet")
+    project.run(Split_test_share="0.4", **OTHER)
+    told = verdict(project)
+    test = pd.read_parquet(project.result("split") / "test.parquet")
+    known = test["listing_id"].isin(first["listing_id"]) | test["group_id"].isin(first["group_id"])
+    assert known.any()
+    assert told["figures"]["n_left_out"] == known.sum()
+    assert told["figures"]["n_judged"] == (~known).sum()
+
+
+def test_a_window_without_new_listings_is_refused_for_want_of_data(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.stages.promote.leave_out", lambda test, learnt: test.iloc[:0])
+
+    project.run(**OTHER)
+
+    assert verdict(project)["figures"]["n_judged"] == 0
+    assert [reason["rule"] for reason in verdict(project)["reasons"] if not reason["passed"]] == ["enough data"]
+    assert seat().version == "1"
+
+
+def test_a_rollback_bars_what_it_leaves_until_the_bar_is_lifted(project: Project) -> None:
+    first = seat()
+    project.run(**OTHER)
+    second = seat()
+
+    assert undo(project) == 0
+
+    assert seat() == first
+    assert alias("champion") == first.fingerprint
+    assert champion.read_journal("tiny")[-1]["bars"] == second.version
+    assert champion.read_journal("tiny")[-1]["why"] == ["dealers complain"]
+    for night in (None, day_after(max(nights(project)))):
+        project.run(as_of=night, **OTHER)
+        assert [reason["rule"] for reason in verdict(project)["reasons"] if not reason["passed"]] == ["not barred"]
+        assert "dealers complain" in verdict(project)["reasons"][0]["text"]
+        assert seat() == first
+
+    assert undo(project, reason="", lift=second.version) == 0
+    project.run(as_of=day_after(max(nights(project))), **OTHER)
+    assert seat().version == second.version
+    assert [what for what, _, _ in journal()] == [
+        "promoted",
+        "promoted",
+        "rolled back",
+        "refused",
+        "refused",
+        "lifted",
+        "promoted",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"to": "9"}, "Version 9 never was champion of tiny. Earlier champions: 1."),
+        ({"to": "2"}, "Version 2 is the champion of tiny already."),
+        ({"reason": " "}, "A rollback needs --reason TEXT"),
+        ({"lift": "1"}, "Version 1 of tiny is not barred (barred: none)."),
+        ({"to": "1", "lift": "2"}, "Either --to or --lift"),
+    ],
+)
+def test_a_rollback_that_cannot_be_says_why_and_changes_nothing(project: Project, options: dict, message: str) -> None:
+    project.run(**OTHER)
+    before = (paths.champion("tiny").read_bytes(), paths.journal("tiny").read_bytes())
+    with pytest.raises(UsageWrong, match=message.replace("(", r"\(").replace(")", r"\)")):
+        undo(project, **options)
+    assert (paths.champion("tiny").read_bytes(), paths.journal("tiny").read_bytes()) == before
+
+
+def test_a_rollback_needs_somewhere_to_go(project: Project) -> None:
+    with pytest.raises(UsageWrong, match="there is none to go back to"):
+        undo(project)
+    project.run(**OTHER)
+    remove(Path(champion.read_champion("tiny").earlier[0].folder))
+    with pytest.raises(ChampionUnusable, match="is gone or holds no manifest"):
+        undo(project)
+    assert seat().version == "2"
+
+
+def test_without_a_champion_nothing_prices_and_nothing_is_rolled_back(project: Project) -> None:
+    shutil.rmtree(project.root / "data/champion")
+    with pytest.raises(NoChampion, match="so nothing may price"):
+        resolve_model("tiny")
+    with pytest.raises(NoChampion, match="nothing to roll back"):
+        undo(project)
+
+
+def tamper(folder: Path) -> None:
+    for path in (folder, folder / "model.skops"):
+        path.chmod(0o755)
+    (folder / "model.skops").write_bytes((folder / "model.skops").read_bytes()[:-9] + b"123456789")
+
+
+def pretend_version(folder: Path) -> None:
+    folder.chmod(0o755)
+    (folder / "manifest.json").chmod(0o644)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["recipe"]["libraries"]["scikit-learn"] = "1.0.0"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (remove, "is gone or holds no manifest"),
+        (tamper, "was altered after it was committed"),
+        (pretend_version, "was made by scikit-learn 1.0.0"),
+    ],
+)
+def test_a_champion_that_cannot_price_stops_promotion_and_is_replaced_only_when_asked(
+    project: Project, harm: object, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    harm(Path(seat().folder))
+    before = paths.champion("tiny").read_bytes()
+
+    assert not project.try_run(**OTHER)
+    assert paths.champion("tiny").read_bytes() == before
+    with pytest.raises(ChampionUnusable, match=message):
+        resolve_model("tiny")
+
+    assert project.try_run(**OTHER, Promote_replace_unusable="True")
+    assert verdict(project)["outcome"] == "promoted"
+    assert message in verdict(project)["reasons"][0]["text"]
+    assert seat().version == "2"
+
+
+def test_a_champion_of_another_feature_set_stops_promotion(project: Project) -> None:
+    wanted = resolve_model("tiny").model.choice.columns
+    with pytest.raises(ChampionUnusable, match=f"columns that the market no longer gives: {wanted[-1]}"):
+        load_seat("tiny", seat(), set(wanted[:-1]))
+
+
+def test_a_champion_file_that_cannot_be_understood_stops_everything_that_needs_it(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths.champion("tiny").write_text('{"version": "1"')
+    with pytest.raises(ChampionDamaged, match="Bring it back from a backup"):
+        resolve_model("tiny")
+    assert not project.try_run(**OTHER)
+    assert paths.champion("tiny").read_text() == '{"version": "1"'
+    project.command(status.run, market="tiny")
+    assert "cannot be understood, so nobody knows which model prices tiny" in capsys.readouterr().out
+
+
+def test_status_finds_a_registry_that_disagrees_and_its_remedy_mends_it(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run(**OTHER)
+    first = champion.read_champion("tiny").earlier[0]
+    registry.mirror("tiny", {"champion": first.fingerprint}, paths.MLFLOW, paths.workspace().locks)
+    project.command(status.run, market="tiny")
+    told = capsys.readouterr().out
+    assert f"MLflow's alias champion names {first.fingerprint[:16]}" in told
+    assert "--incremental-force Promote" in told
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.incremental.task.incremental", type("Forced", (), {"force": frozenset({"Promote"})}))
+        assert project.try_run(**OTHER)
+    assert alias("champion") == seat().fingerprint
+    project.command(status.run, market="tiny")
+    assert "MLflow" not in capsys.readouterr().out
+
+
+def test_a_lost_registry_is_made_anew_with_the_versions_that_were_given(project: Project) -> None:
+    project.run(**OTHER)
+    paths.MLFLOW_DATABASE.unlink()
+
+    assert project.try_run(Train_iterations_factor="0.6")
+
+    entries = champion.read_journal("tiny")
+    assert entries[-1]["version"] == "3", entries  # 1 and 2 are taken, though the new database never saw them
+    assert alias("champion") == seat().fingerprint
+
+
+def test_a_registry_that_fails_leaves_the_champion_moved_and_the_next_run_tells_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise registry.TrackingFailed("database is locked")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "mirror", fail)
+        assert not project.try_run(**OTHER)
+    assert seat().version == "2"
+    assert alias("champion") != seat().fingerprint
+
+    assert project.run(**OTHER) == []
+    assert alias("champion") == seat().fingerprint
+    assert journal() == [("promoted", None, "1"), ("promoted", "1", "2")]
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+def writes_of_a_promotion(project: Project, monkeypatch: pytest.MonkeyPatch, kill_at: int) -> int:
+    """Run a promotion that dies before its write number `kill_at` (counted from 0); return how many writes there were."""
+    made = 0
+
+    def count(function: object) -> object:
+        def counted(*arguments: object, **options: object) -> object:
+            nonlocal made
+            place = str(arguments[0])
+            if any(part in place for part in ("champion", "journal", "current/", "data/promote", "receipts", "tiny")):
+                if made == kill_at:
+                    raise Killed
+                made += 1
+            return function(*arguments, **options)
+
+        return counted
+
+    with monkeypatch.context() as patched:
+        for module, name in ((store, "replace_text"), (store, "commit"), (registry, "mirror")):
+            patched.setattr(module, name, count(getattr(module, name)))
+        with contextlib.suppress(Killed):
+            project.try_run(**OTHER)
+    return made
+
+
+@pytest.mark.parametrize("kill_at", range(14))
+def test_killed_before_any_write_the_next_run_finishes(project: Project, monkeypatch: pytest.MonkeyPatch, kill_at: int) -> None:
+    writes_of_a_promotion(project, monkeypatch, kill_at)
+
+    assert project.try_run(**OTHER)
+
+    assert seat().version == "2"
+    assert alias("champion") == seat().fingerprint
+    assert journal() == [("promoted", None, "1"), ("promoted", "1", "2")]
+    assert project.current()["stages"]["promote"].endswith(champion.read_journal("tiny")[-1]["id"])
+    assert project.run(**OTHER) == []
+
+
+def test_the_kill_points_above_are_all_there_are(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 5 <= writes_of_a_promotion(project, monkeypatch, kill_at=-1) <= 14
+
+
+def test_killed_after_the_champion_moved_the_journal_is_told_though_another_model_comes(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(champion, "settle", lambda market: (_ for _ in ()).throw(Killed()))
+        assert not project.try_run(**OTHER)
+    assert seat().version == "2"
+    assert len(journal()) == 1
+
+    project.run(**REFUSED)
+
+    assert journal()[:2] == [("promoted", None, "1"), ("promoted", "1", "2")]
+    assert journal()[2][0] == "refused"
+
+
+def test_a_verdict_on_a_champion_that_has_moved_meanwhile_is_not_applied(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run(**OTHER)
+    real = champion.apply_verdict
+
+    def move_first(market: str, place: Path, challenger: champion.Seat) -> str:
+        monkeypatch.setattr(champion, "apply_verdict", real)
+        undo(project)
+        return real(market, place, challenger)
+
+    monkeypatch.setattr(champion, "apply_verdict", move_first)
+    assert (
+        not project.try_run(Train_iterations_factor="0.8", Promote_max_worse_share="0.9", Train_seed="1") or seat().version == "1"
+    )
+    assert seat().version == "1"
+
+
+def test_scores_follow_the_champion_and_say_which(project: Project) -> None:
+    project.job = Score
+    assert project.run() == ["Score"]
+    account = json.loads((project.result("score") / "account.json").read_text())
+    assert account["champion"]["version"] == "1"
+    assert project.run(**OTHER) == ["Evaluate", "Promote", "Score", "Train"]
+    undo(project)
+    assert project.run(**OTHER) == ["Promote"]  # barred; the scores of version 1 are there
+    assert json.loads((project.result("score") / "account.json").read_text())["champion"]["version"] == "1"
+
+
+def test_a_receipt_lost_is_written_again_without_a_second_entry(project: Project) -> None:
+    shutil.rmtree(project.root / "data/champion/receipts")
+    assert project.run() == []
+    assert len(journal()) == 1
+    assert receipts.is_recorded(project.result("evaluate"))
