@@ -37,7 +37,9 @@ def main() -> int:
         return 2
     with temporary_project() as root:
         compile_code(root)
-        run_luigi(root, "pipeline", "Promote", "--as-of", "2024-02-29", "--market", MARKET, "--pipeline-raw", str(Path(raw).resolve()))
+        run_luigi(
+            root, "pipeline", "Promote", "--as-of", "2024-02-29", "--market", MARKET, "--pipeline-raw", str(Path(raw).resolve())
+        )
         print(f"{describe_machine()}. Load before: {os.getloadavg()[0]:.1f}.\n")
         print("\n".join(show_one_car(root)))
         print()
