@@ -93,7 +93,7 @@ def test_a_locked_registry_fails_the_night_by_name_and_the_next_run_finishes_it(
     assert code == 0, printed
 
 
-def test_a_rollback_by_the_real_command_is_seen_from_outside(project: Project) -> None:
+def test_a_rollback_is_seen_from_outside_and_a_lost_registry_gives_no_version_twice(project: Project) -> None:
     assert project.luigi(*NIGHT)[0] == 0
     better = (
         "Nightly",
@@ -124,3 +124,11 @@ def test_a_rollback_by_the_real_command_is_seen_from_outside(project: Project) -
     code, printed = project.pipeline("status")
     assert "brought back by a rollback" in printed
     assert "version 2 " in printed
+
+    (project.root / "data/mlflow/mlflow.db").unlink()
+    third = ("Nightly", "--local-scheduler", *SMALL, "--Train-seed", "1", *LENIENT, "--as-of", "2025-02-03")
+    code, printed = project.luigi(*third)
+    assert code == 0, printed
+    assert journal(project)[-1]["version"] == "3", "1 and 2 are taken, though the new database never saw them"
+    code, printed = project.run(sys.executable, "-c", LOAD, MLFLOW_DISABLE_TELEMETRY="true")
+    assert code == 0, printed
