@@ -27,6 +27,22 @@ Outcome = tuple[str, str, float | None]
 _KILLED = (
     "The run ended without a word, as was found at {}: it was killed, its record could not be written, or the machine went down."
 )
+_STYLE = """
+:root{color-scheme:light dark}
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;overflow-wrap:anywhere}
+h1{font-size:1.6rem;line-height:1.25}
+ul{padding-left:1.2rem}
+.messages{list-style:none;margin:1rem 0;padding:.5rem .8rem;border:1px solid #8886;border-left:.4rem solid #c2410c}
+table{border-collapse:collapse;width:100%}
+td,th{padding:.3rem .8rem .3rem 0;text-align:left;vertical-align:top;border-bottom:1px solid #8886}
+th,td:nth-child(2),td:last-child,.number{white-space:nowrap}td:first-child{min-width:14rem}
+.number{text-align:right}
+@media(max-width:64rem){
+thead{display:none}tr,td{display:block}tr{padding:.5rem 0;border-bottom:1px solid #8886}
+td,td:last-child{padding:0;border:0;white-space:normal}td:first-child{font-weight:600}td:empty{display:none}
+td.number{text-align:left}td.number::after{content:" s"}
+}
+"""  # a task is a row where there is room, and a paragraph on a phone
 _log = logging.getLogger("pipeline")
 _NEWEST = 50  # records looked at: nights without end leave thousands
 
@@ -188,20 +204,21 @@ def _page(record: dict[str, Any]) -> str:
         for task in record["tasks"]
         if task["outcome"] != "reused"
     )
+    table = f"<table><thead><tr><th>task<th>outcome<th>why<th class=number>seconds<th>result<tbody>{rows}</table>" if rows else ""
     reused = [task for task in record["tasks"] if task["outcome"] == "reused"]
     saved = f"<p>{len(reused)} tasks reused; that saved {sum(task['seconds'] for task in reused):.1f} s." if reused else ""
-    ended = f"exit {record['exit']}, ended {record['ended_at']}" if record["ended_at"] else ""
-    lines = "".join(f"<li>{_text(line)}" for line in [*record["messages"], *record["summary"]])
+    ended = f", ended {record['ended_at']}, exit {record['exit']}" if record["ended_at"] else ""
+    title = f"{_text(record['root'])} {_text(record['subject'])}: {_text(record['state'])}"
     return (
-        "<!doctype html><html lang=en><meta charset=utf-8>"
-        f"<title>{_text(record['root'])} {_text(record['subject'])}: {_text(record['state'])}</title>"
-        "<style>body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
-        "table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;border-bottom:1px solid #ddd}"
-        ".number{text-align:right}</style>"
-        f"<h1>{_text(record['root'])} {_text(record['subject'])}: {_text(record['state'])}</h1>"
-        f"<p>Run {_text(record['run'])}, started {_text(record['started_at'])}. {_text(ended)}<p><code>{_text(record['command'])}</code>"
-        f"<ul>{lines}</ul><table><tr><th>task<th>outcome<th>why<th>seconds<th>result{rows}</table>{saved}</html>\n"
+        '<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">'
+        f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>"
+        f"<p>Run {_text(record['run'])}, started {_text(record['started_at'])}{_text(ended)}.<p><code>{_text(record['command'])}</code>"
+        f"{_list(record['messages'], 'messages')}{_list(record['summary'], 'summary')}{table}{saved}</html>\n"
     )
+
+
+def _list(lines: list[str], name: str) -> str:
+    return f"<ul class={name}>{''.join(f'<li>{_text(line)}' for line in lines)}</ul>" if lines else ""
 
 
 def _cause(cause: dict[str, str]) -> str:

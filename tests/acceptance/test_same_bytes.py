@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Project
+from tests.acceptance.conftest import SMALL, Project
+
+NIGHT = "2025-01-31"
 
 # Moves every clock that libc tells by FAR seconds.
 CLOCK = r"""
@@ -45,17 +47,27 @@ def another_day(tmp_path: Path) -> dict[str, str]:
     return {"LD_PRELOAD": str(tmp_path / "clock.so")}
 
 
+def another_language() -> str:
+    """Return a locale of this machine that writes numbers and days as no English one does, or "C"."""
+    known = subprocess.run(["locale", "-a"], capture_output=True, text=True, check=False).stdout if shutil.which("locale") else ""
+    return next((name for name in known.split() if name.startswith(("fr_FR.utf", "de_DE.utf"))), "C")
+
+
 def test_two_folders_from_the_same_inputs_hold_the_same_bytes(
     project: Project, tmp_path: Path, another_day: dict[str, str]
 ) -> None:
     other = Project(tmp_path / "somewhere else/with blanks and ümlauts")
     shutil.copytree(project.root, other.root)
-    circumstances = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2", **another_day}
+    language = another_language()
+    circumstances = {"TZ": "Pacific/Kiritimati", "LC_ALL": language, "PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2", **another_day}
+    # A verdict is about a night, and a report too: without one, that of today.
+    command = ("Report", "--local-scheduler", "--as-of", NIGHT, *SMALL)
 
-    here = project.evaluate(TZ="America/Caracas", LC_ALL="C.UTF-8", PYTHONHASHSEED="1")
-    there = other.evaluate("--workers", "2", "--incremental-start-method", "forkserver", **circumstances)
+    here = project.luigi(*command, TZ="America/Caracas", LC_ALL="C.UTF-8", PYTHONHASHSEED="1")
+    there = other.luigi(*command, "--workers", "2", "--incremental-start-method", "forkserver", **circumstances)
 
     assert (here[0], there[0]) == (0, 0), here[1] + there[1]
+    assert {manifest["task"] for manifest in project.manifests().values()} >= {"Evaluate", "Score", "Promote", "Report"}
     assert other.outputs() == project.outputs()
     if another_day:
         started = [min(manifest["started_at"] for manifest in folder.manifests().values()) for folder in (project, other)]

@@ -188,6 +188,22 @@ class TestLedger:
         assert "<b>x" not in page
         assert "http" not in page
 
+    def test_the_page_fits_a_phone_and_tells_what_failed_before_all_else(self, project: Project) -> None:
+        for path in project.raw.glob("*.csv"):
+            path.write_text("nothing\n")
+        assert not project.try_run()
+        page = (project.root / f"data/runs/{project.last_run}.html").read_text()
+        assert "<meta name=viewport " in page
+        assert "color-scheme:light dark" in page
+        assert page.index("<ul class=messages><li>") < page.index("<table>")
+
+    def test_the_page_of_a_run_that_had_nothing_to_do_has_no_empty_table(self, project: Project) -> None:
+        project.run()
+        page = (project.root / f"data/runs/{project.last_run}.html").read_text()
+        assert "tasks reused; that saved " in page
+        assert "<table" not in page
+        assert "<ul class=messages>" not in page
+
     def test_a_record_without_a_living_run_is_closed_by_the_next(self, project: Project) -> None:
         path = project.root / "data/runs/run-0000.json"
         path.write_text(json.dumps({"run": "run-0000", "state": "running", "subject": "tiny", "root": "Evaluate", "command": "luigi", "exit": None, "started_at": "x", "ended_at": None, "tasks": [], "summary": []}))  # fmt: skip
