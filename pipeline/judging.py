@@ -13,8 +13,6 @@ from pipeline.champion import Seat
 from pipeline.services import documents, frames, probe
 from pipeline.stages import promote
 
-PROBED = 100  # cars that a fresh process prices
-
 
 def judge_challenger(task: Any, settings: dict[str, Any], rules: promote.Rules) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return the verdict as a document, and the errors of both models by segment.
@@ -30,7 +28,7 @@ def judge_challenger(task: Any, settings: dict[str, Any], rules: promote.Rules) 
     conditions = promote.Conditions(
         barred=settings["barred"].get(challenger.fingerprint),
         data_age_days=_age_days(settings["night"], settings["newest_delivery"]),
-        complaint=_probe(Path(challenger.folder), test, estimates, task.max_probe_seconds),
+        complaint=probe.find_complaint(Path(challenger.folder), test, estimates, task.max_probe_seconds),
         synthetic=settings["synthetic"],
         currency=settings["currency"],
         level=metrics["interval_level"],
@@ -61,11 +59,6 @@ def judge_challenger(task: Any, settings: dict[str, Any], rules: promote.Rules) 
         task.market, settings["night"], challenger.contender(), seat.contender() if seat else None, verdict, figures
     )
     return document, comparison.segments
-
-
-def _probe(folder: Path, test: pd.DataFrame, estimates: pd.DataFrame, max_seconds: int) -> str | None:
-    chosen = test["listing_id"].sort_values().index[:PROBED]
-    return probe.find_complaint(folder, test.loc[chosen], estimates.loc[chosen], max_seconds)
 
 
 def _age_days(night: str, newest_delivery: str) -> int | None:

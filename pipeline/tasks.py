@@ -469,7 +469,9 @@ class Promote(PointedStage):
     max_segment_worse_share: float = ShareParameter(default=0.1, description="How much worse for a make, an age or a price band.")
     min_segment_cars: int = CountParameter(default=30, description="Fewest cars of a segment that is looked at.")
     resamples: int = CountParameter(default=2000, least=100, description="Of the paired bootstrap.")
-    max_probe_seconds: int = CountParameter(default=60, description="For a fresh process to load the model and price 100 cars.")
+    max_probe_seconds: int = CountParameter(
+        default=60, description="For a fresh process to load the model and price the judged cars."
+    )
     replace_unusable: bool = luigi.BoolParameter(
         default=False, description="Where the champion cannot price, judge the challenger as the market's first."
     )

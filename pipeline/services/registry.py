@@ -119,7 +119,7 @@ def open_client(folder: Path) -> MlflowClient:
 
 
 def _client(path: Path) -> MlflowClient:
-    uri = f"sqlite:///{path.as_posix()}"
+    uri = f"sqlite:///{path.absolute().as_posix()}"  # MLflow remembers connections by it: a relative one is that of many projects
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 

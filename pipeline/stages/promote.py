@@ -255,7 +255,7 @@ def _judge_age(challenger: Contender, conditions: Conditions, rules: Rules) -> R
 def _judge_floors(comparison: Comparison, baselines: Mapping[str, float], conditions: Conditions, rules: Rules) -> Reason:
     mae = comparison.figures["mae"]["challenger"]
     best = min(baselines, key=lambda name: baselines[name])
-    told = f"Mean error {_money(mae, conditions)}, that of the best baseline ({best}) {_money(baselines[best], conditions)}"
+    told = f"Mean error {_money(mae, conditions)}, that of the best baseline ({best.replace('_', ' ')}) {_money(baselines[best], conditions)}"
     allowed = "" if rules.max_baseline_share == 1 else f"; {rules.max_baseline_share:.0%} of it are allowed"
     return Reason("floors", mae <= rules.max_baseline_share * baselines[best], f"{told}{allowed}.")
 
@@ -269,7 +269,7 @@ def _judge_difference(
     told = (
         f"Mean error {_money(figures['mae']['challenger'], conditions)} against {_money(figures['mae']['champion'], conditions)}: "
         f"{_money(abs(difference), conditions)} {'less' if difference < 0 else 'more'} "
-        f"(between {low:+,.0f} and {high:+,.0f} with 90 % confidence)"
+        f"(between {low:+,.0f} and {high:+,.0f} with 90% confidence)"
     )
     if high < 0:
         return Reason("better or fresher", passed=True, text=f"{told}: better beyond noise.")

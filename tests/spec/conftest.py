@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import shutil
+import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -116,6 +117,9 @@ class Project:
             "pipeline", self.source, Path("data"), skipped=("pipeline.incremental",), more_results=(paths.MODELS,)
         )
         self._monkeypatch.setattr(paths, "workspace", lambda: workspace)
+        for name in ("tracking", "model_registry"):
+            if store := sys.modules.get(f"mlflow.store.{name}.sqlalchemy_store"):
+                store.SqlAlchemyStore._engine_map.clear()  # a database that was deleted lives on in its connections
 
     def committed_by(self, run: str) -> list[dict]:
         manifests = [json.loads(path.read_text()) for path in self.manifests()]
