@@ -74,10 +74,10 @@ def show_rollback(root: Path, raw: Path, newest: date) -> None:
     left = _champion(root)["version"]
     _show_rollback_command(root, "--market", MARKET, "--reason", "dealers complain")
     run_luigi(root, "pipeline", *night)
-    _show(root, "the same night again")
+    _show(root, "the newest night")
     _show_rollback_command(root, "--market", MARKET, "--lift", left)
     run_luigi(root, "pipeline", *night)
-    _show(root, "the same night again")
+    _show(root, "the newest night")
 
 
 def show_spoilt_make(root: Path, deliveries: list[Path]) -> None:
