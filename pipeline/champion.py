@@ -31,6 +31,10 @@ class ChampionDamaged(UserError):
     """The file that names the champion cannot be understood, so that nobody knows which model prices."""
 
 
+class JournalDamaged(UserError):
+    """A line of the journal cannot be understood; it is never written over."""
+
+
 class ChampionMoved(UserError):
     """Another promotion or rollback came between a verdict and what follows from it."""
 
@@ -74,10 +78,6 @@ class Champion:
     earlier: tuple[Seat, ...] = ()
     barred: dict[str, dict[str, str]] = field(default_factory=dict)
     decision: dict[str, Any] = field(default_factory=dict)
-
-    def find(self, version: str) -> Seat | None:
-        """Return the champion, or a former one, of that version."""
-        return next((seat for seat in (self.seat, *self.earlier) if seat.version == version), None)
 
 
 def read_champion(market: str) -> Champion | None:
@@ -229,12 +229,20 @@ def settle(market: str) -> None:
 
 
 def read_journal(market: str) -> list[dict[str, Any]]:
-    """Return every promotion, refusal, rollback, bar and lift, the oldest first."""
+    """Return every promotion, refusal, rollback, bar and lift, the oldest first. Raises JournalDamaged."""
+    path, entries = paths.journal(market), []
     try:
-        lines = paths.journal(market).read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines]
+    for number, line in enumerate(lines, start=1):
+        try:
+            entries.append(dict(json.loads(line)))
+        except (ValueError, TypeError):
+            raise JournalDamaged(
+                f"{path}, line {number} cannot be understood: {line[:60]!r}. Mend it, or move the file away: a new one is begun."
+            ) from None
+    return entries
 
 
 def is_settled(market: str, place: Path) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline import paths
+from pipeline.incremental.ledger import tell_cause
 from pipeline.incremental.workspace import run_id
 
 
@@ -31,9 +32,5 @@ def list_rebuilt(tasks: Iterable[Any]) -> list[dict[str, Any]]:
 def _planned_causes() -> dict[str, list[str]]:
     with contextlib.suppress(OSError, ValueError, KeyError):
         record = json.loads((paths.DATA / "runs" / f"{run_id()}.json").read_bytes())
-        return {task["name"]: [_tell(cause) for cause in task["causes"]] for task in record["tasks"]}
+        return {task["name"]: [tell_cause(cause) for cause in task["causes"]] for task in record["tasks"]}
     return {}
-
-
-def _tell(cause: dict[str, str]) -> str:
-    return f"{cause['reason']}: {cause['detail']}" if cause["detail"] else cause["reason"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pipeline.champion import Seat, read_champion
 from pipeline.errors import UserError
 from pipeline.incremental.errors import ResultDamaged
 from pipeline.incremental.manifest import Manifest
-from pipeline.services.models import MODEL_FILE, ModelUnreadable, load_model
+from pipeline.services.models import ModelUnreadable, load_model
 
 
 class NoChampion(UserError):
@@ -89,16 +89,6 @@ def load_seat(market: str, seat: Seat, columns: Iterable[str] | None = None) -> 
             f"be judged as the market's first: `luigi --module pipeline Promote --market {market} --Promote-replace-unusable`."
         ) from None
     return ServedModel(model, seat.version, folder.as_posix(), manifest.fingerprint, seat.data_as_of)
-
-
-def describe_seat(seat: Seat | None) -> dict[str, Any] | None:
-    """Return a champion as plain values, as results record it."""
-    return asdict(seat) if seat else None
-
-
-def model_file(seat: Seat) -> Path:
-    """Return the file of a champion's model."""
-    return Path(seat.folder) / MODEL_FILE
 
 
 def _refuse_other_versions(manifest: Manifest, folder: Path) -> None:

@@ -455,7 +455,15 @@ class Evaluate(PointedStage):
         return summary.tell_metrics(json.loads((self.folder / "metrics.json").read_bytes()))
 
 
-class Promote(PointedStage):
+class NightStage(PointedStage):
+    """A stage of a night, which is today's where none is asked for: data grow stale without a delivery."""
+
+    def night(self) -> str:
+        """Return the night that is asked for, else that of today."""
+        return (self.as_of or clock.today()).isoformat()
+
+
+class Promote(NightStage):
     """Decide whether the judged model becomes the champion, and do what follows; a refusal is a normal outcome."""
 
     min_judged: int = CountParameter(default=100, description="Fewest cars that judge both models.")
@@ -485,10 +493,6 @@ class Promote(PointedStage):
     def requires(self) -> list[Any]:
         """Need the judged model, and the listings that it learnt from and was judged on."""
         return [self.before(stage) for stage in (Evaluate, Split, Train)]
-
-    def night(self) -> str:
-        """Return the night that is asked for, else that of today: data grow stale without a delivery."""
-        return (self.as_of or clock.today()).isoformat()
 
     def settings(self) -> Any:
         """Depend on the night, on the champion that the challenger meets, and on what is barred."""
@@ -623,7 +627,7 @@ class Score(PointedStage):
         return found.seat if found else None
 
 
-class Report(PointedStage):
+class Report(NightStage):
     """Tell a person what came in, what was built and decided, what the model is worth, and which cars are too cheap: one page."""
 
     consumes = {
@@ -638,10 +642,6 @@ class Report(PointedStage):
     def requires(self) -> list[Any]:
         """Need the scores, and all that the page tells of."""
         return [self.before(stage) for stage in (Score, Promote, Evaluate, Split, Clean, Check)]
-
-    def night(self) -> str:
-        """Return the night that is asked for, else that of today."""
-        return (self.as_of or clock.today()).isoformat()
 
     def settings(self) -> Any:
         """Depend on the night and on what the market is called."""
@@ -695,7 +695,7 @@ class Report(PointedStage):
         return [f"{self.folder / 'report.html'}"]
 
 
-class Nightly(PointedStage):
+class Nightly(NightStage):
     """Do all that a night asks for, and keep what it came to: evaluate, promote, score, report."""
 
     consumes = {
@@ -708,12 +708,8 @@ class Nightly(PointedStage):
 
     def requires(self) -> list[Any]:
         """Need the report as of the night, and with it all else."""
-        night = self.as_of or clock.today()
+        night = date.fromisoformat(self.night())
         return [stage(market=self.market, as_of=night) for stage in (Report, Score, Promote, Clean, Check)]
-
-    def night(self) -> str:
-        """Return the night that is asked for, else that of today."""
-        return (self.as_of or clock.today()).isoformat()
 
     def settings(self) -> Any:
         """Depend on the night."""

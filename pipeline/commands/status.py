@@ -78,7 +78,7 @@ def _tell_current(market: str, pointer: Current | None) -> list[tuple[str, str]]
 
 def _tell_champion(market: str) -> list[tuple[str, str]]:
     """Tell who prices, whether it still can, what is barred, and whether MLflow's registry says the same."""
-    from pipeline import champion
+    from pipeline import champion, paths
     from pipeline.incremental.manifest import Manifest
 
     try:
@@ -94,18 +94,12 @@ def _tell_champion(market: str) -> list[tuple[str, str]]:
         ("barred", f"version {version} {why['who']}, {why['at'][:10]}: {why['why']}") for version, why in found.barred.items()
     )
     manifest = Manifest.read(Path(seat.folder))
-    damage = manifest.damage(Path(seat.folder), _files()) if manifest else "it is gone, or its manifest is"
+    damage = manifest.damage(Path(seat.folder), paths.workspace().files) if manifest else "it is gone, or its manifest is"
     if damage:
         lines.append(
             ("wrong", f"the champion's model {seat.folder} is damaged ({damage}): roll back, or bring it back from a backup")
         )
     return [*lines, *_compare_registry(market, seat.fingerprint)]
-
-
-def _files() -> Any:
-    from pipeline import paths
-
-    return paths.workspace().files
 
 
 def _compare_registry(market: str, fingerprint: str) -> list[tuple[str, str]]:

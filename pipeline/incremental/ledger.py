@@ -200,7 +200,7 @@ def _write_record(folder: Path, record: dict[str, Any]) -> None:
 def _page(record: dict[str, Any]) -> str:
     rows = "".join(
         f"<tr><td>{_text(task['name'])}<td>{_text(task['outcome'] or task['outlook'])}"
-        f"<td>{_text('; '.join(_cause(cause) for cause in task['causes']))}<td class=number>{_seconds(task['seconds'])}<td>{_text(task['place'])}"
+        f"<td>{_text('; '.join(tell_cause(cause) for cause in task['causes']))}<td class=number>{_seconds(task['seconds'])}<td>{_text(task['place'])}"
         for task in record["tasks"]
         if task["outcome"] != "reused"
     )
@@ -221,7 +221,8 @@ def _list(lines: list[str], name: str) -> str:
     return f"<ul class={name}>{''.join(f'<li>{_text(line)}' for line in lines)}</ul>" if lines else ""
 
 
-def _cause(cause: dict[str, str]) -> str:
+def tell_cause(cause: dict[str, str]) -> str:
+    """Return a recorded cause in words."""
     return f"{cause['reason']}: {cause['detail']}" if cause["detail"] else cause["reason"]
 
 

@@ -126,7 +126,7 @@ def test_asking_what_is_complete_imports_no_heavy_library_and_never_raises(tmp_p
     (tmp_path / "data/raw/sample/2024-01-01.csv").write_text("Marque,Prix\nDacia,50000\n")
     program = (
         "import pipeline\n"
-        "waiting = [pipeline.Score(market='sample')]\n"
+        "waiting = [pipeline.Nightly(market='sample')]\n"
         "seen = []\n"
         "while waiting:\n"
         "    task = waiting.pop()\n"
@@ -134,7 +134,7 @@ def test_asking_what_is_complete_imports_no_heavy_library_and_never_raises(tmp_p
         "    assert not task.output().exists(), task\n"
         "    waiting.extend(task.deps())\n"
         "    seen.append(task.task_family)\n"
-        "assert {'Ingest', 'Check', 'Clean', 'Split', 'Train', 'Evaluate', 'Score'} <= set(seen), seen\n"
+        "assert {'Ingest', 'Check', 'Clean', 'Split', 'Train', 'Evaluate', 'Promote', 'Score', 'Report'} <= set(seen), seen\n"
     )
     assert run_python(program + LIST_HEAVY, tmp_path) == "[]\n"
 
