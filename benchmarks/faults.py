@@ -32,10 +32,23 @@ from benchmarks.projects import temporary_project
 from pipeline.sample import SamplePlan, write_deliveries
 
 SOURCE = Path(__file__).with_name("faults.c")
-COMMAND = (
-    *("--module", "pipeline", "Evaluate", "--local-scheduler"),
-    *("--Train-profile", "quick", "--Train-iterations-factor", "0.02", "--Split-min-judged", "20"),
+EVALUATE = ("Evaluate", "--Train-profile", "quick", "--Train-iterations-factor", "0.02", "--Split-min-judged", "20")
+# A promotion that the rules as they are would not allow a model so small: a later night's model is fresher, and hardly worse is enough.
+SETTINGS = (
+    *(
+        "--Train-profile",
+        "quick",
+        "--Split-min-judged",
+        "20",
+        "--Promote-max-baseline-share",
+        "100",
+        "--Promote-min-judged",
+        "20",
+    ),
+    *("--Promote-coverage-margin-share", "0.5", "--Promote-max-worse-share", "0.9", "--Promote-min-segment-cars", "1000"),
 )
+WEAK = ("--as-of", "2025-01-06", "--Train-iterations-factor", "0.02", *SETTINGS)
+BETTER = ("--as-of", "2025-02-01", "--Train-iterations-factor", "0.5", *SETTINGS)
 SMALL = SamplePlan(rows=300, nights=2)
 LARGER = SamplePlan(rows=3000, nights=8)
 STALE, PARTIAL, LOST, SILENT, UNEXPLAINED, LEFT = COLUMNS = (
@@ -67,7 +80,7 @@ class Setup:
 
     project: Path
     library: Path
-    options: tuple[str, ...]
+    command: tuple[str, ...]
     before: dict[str, str] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
     operations: tuple[Operation, ...] = ()
@@ -125,15 +138,28 @@ def prepare(folder: Path, plan: SamplePlan, *options: str, is_later: bool = Fals
     with temporary_project() as root:
         shutil.copytree(root, project)
     last = write_deliveries(project / "data/raw/sample", plan)[-1]
-    setup = Setup(project, library, options)
+    setup = Setup(project, library, (*EVALUATE, *options))
     if is_later:
         with _aside(last, folder / "last"):
             _expect_success(run(setup, project))
+    return _observe(setup)
+
+
+def prepare_promotion(folder: Path, plan: SamplePlan) -> Setup:
+    """Make a project whose weak model is champion and whose better one is judged: the run is the latter's promotion, and nothing else."""
+    setup = prepare(folder, plan)
+    for command in (("Promote", *WEAK), ("Evaluate", *BETTER)):
+        _expect_success(run(replace(setup, command=command), setup.project))
+    return _observe(Setup(setup.project, setup.library, ("Promote", *BETTER)))
+
+
+def _observe(setup: Setup) -> Setup:
+    """Run a copy of the project undisturbed, and return the setup with what was seen."""
     with fresh_copy(setup) as root:
         clock = time.monotonic()
         _expect_success(run(setup, root, at=0))
         seconds = time.monotonic() - clock
-        return Setup(project, library, options, state(project), state(root), tuple(read_log(root)), seconds)
+        return replace(setup, before=state(setup.project), after=state(root), operations=tuple(read_log(root)), seconds=seconds)
 
 
 @contextlib.contextmanager
@@ -161,7 +187,12 @@ def start(setup: Setup, root: Path, at: int | None = None, action: str = "") -> 
     luigi = Path(sys.executable).with_name("luigi")
     with root.with_name("printed").open("ab") as printed:
         return subprocess.Popen(
-            [luigi, *COMMAND, *setup.options], cwd=root, env=environment, stdout=printed, stderr=printed, start_new_session=True
+            [luigi, "--module", "pipeline", *setup.command, "--local-scheduler"],
+            cwd=root,
+            env=environment,
+            stdout=printed,
+            stderr=printed,
+            start_new_session=True,
         )
 
 
@@ -274,14 +305,43 @@ def try_fault(trial: Trial) -> Outcome:
 
 
 def state(root: Path) -> dict[str, str]:
-    """Return what the project shows: the digest of each committed file but manifests, and what is current."""
+    """Return what the project shows: the digest of each committed file but manifests, what is current, who is champion and what tells of it."""
     files = [path for folder in _results(root) for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
     shown = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     for path in (root / "data/current").glob("*.json"):
         with contextlib.suppress(ValueError, KeyError):
             current = json.loads(path.read_bytes())
             shown[path.relative_to(root).as_posix()] = json.dumps([current["as_of"], current["stages"]], sort_keys=True)
-    return shown
+    for path in (root / "data/champion").glob("[!.]*.json"):
+        with contextlib.suppress(ValueError, KeyError):
+            found = json.loads(path.read_bytes())
+            former = [seat["version"] for seat in found["earlier"]]
+            shown[path.relative_to(root).as_posix()] = json.dumps(
+                [found["version"], found["fingerprint"], found["as_of"], former]
+            )
+    for path in (root / "data/journal").glob("[!.]*.jsonl"):
+        lines = [_reads_text(line) for line in path.read_text().splitlines()]
+        shown[path.relative_to(root).as_posix()] = json.dumps(
+            [[line.get(key) for key in ("what", "from", "to")] for line in lines]
+        )
+    return shown | _aliases(root)
+
+
+def _aliases(root: Path) -> dict[str, str]:
+    """Return which version each alias of MLflow's registry names."""
+    path = root / "data/mlflow/mlflow.db"
+    if not path.exists():
+        return {}
+    with contextlib.closing(sqlite3.connect(path)) as database, contextlib.suppress(sqlite3.OperationalError):
+        rows = database.execute("SELECT name, alias, version FROM registered_model_aliases").fetchall()
+        return {f"alias {alias} of {name}": str(version) for name, alias, version in rows}
+    return {}
+
+
+def _reads_text(line: str) -> dict[str, object]:
+    with contextlib.suppress(ValueError):
+        return dict(json.loads(line))
+    return {"what": f"no JSON: {line[:40]}"}
 
 
 def partial(root: Path) -> list[str]:
@@ -333,7 +393,7 @@ def read_log(root: Path) -> Iterator[Operation]:
 def plan_trials(small: list[Setup], larger: Setup, every: int, moments: int, seed: str) -> list[Trial]:
     """Return all faults of a campaign."""
     trials = []
-    for setup, when in zip(small, ("first run", "a night later"), strict=False):
+    for setup, when in zip(small, ("first run", "a night later", "a promotion"), strict=False):
         met = setup.distinct(every)
         by_action = {
             "kill": ("crash before each operation", met),
@@ -401,10 +461,10 @@ def main() -> None:
         sys.exit(reason)
     every, moments = (1_000_000, 8) if options.short else (options.every, options.random)
     with tempfile.TemporaryDirectory() as name:
-        folders = [Path(name) / part for part in ("first", "later", "larger")]
+        folders = [Path(name) / part for part in ("first", "later", "larger", "promotion")]
         for folder in folders:
             folder.mkdir()
-        small = [prepare(folders[0], SMALL), prepare(folders[1], SMALL, is_later=True)]
+        small = [prepare(folders[0], SMALL), prepare(folders[1], SMALL, is_later=True), prepare_promotion(folders[3], SMALL)]
         larger = prepare(folders[2], LARGER, "--workers", "2")
         trials = plan_trials(small, larger, every, moments, options.seed)
         trials = [trial for trial in trials if options.only in trial.kind]
