@@ -5,6 +5,8 @@ The campaign there tries every write; docs/faults.md has its table.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks import faults
@@ -32,6 +34,18 @@ def test_after_any_fault_the_next_run_ends_right_and_nothing_is_left(setup: faul
     trials = [faults.Trial(action, setup, faults.at_operation(number, action)) for number in spread(met, SPREAD[action])]
     outcomes = faults.try_all(trials, jobs=2, minutes=10, seed="0")
     assert len(outcomes) == SPREAD[action]
+    assert [(outcome.fault, outcome.found) for outcome in outcomes if outcome.found] == []
+
+
+def test_a_promotion_killed_between_its_steps_is_finished_by_the_next_run(tmp_path: Path) -> None:
+    """The champion, the journal, the registry, `current` and the receipt: a kill before each of their renames, and amid the registry."""
+    setup = faults.prepare_promotion(tmp_path, faults.SMALL)
+    steps = ("data/promote/", "data/champion/", "data/journal/", "data/current/")
+    met = [one.number for one in setup.operations if one.name == "rename" and one.path.startswith(steps)]
+    met += [one.number for one in setup.operations if one.name == "write" and one.path == "data/mlflow/mlflow.db"][:2]
+    trials = [faults.Trial("kill", setup, faults.at_operation(number, "kill")) for number in met]
+    outcomes = faults.try_all(trials, jobs=2, minutes=10, seed="0")
+    assert len(outcomes) == len(met) == 7
     assert [(outcome.fault, outcome.found) for outcome in outcomes if outcome.found] == []
 
 

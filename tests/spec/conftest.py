@@ -7,6 +7,7 @@ bytes. `tests/acceptance` edits code for real.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -206,8 +207,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """A copy of the built project, as the current folder."""
-    root = tmp_path / "project"
-    shutil.copytree(built, root)
+    with copied(built, tmp_path, monkeypatch) as project:
+        yield project
+
+
+@contextlib.contextmanager
+def copied(original: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """Copy a project that was built, and make the copy the current folder; its folders may be deleted in the end."""
+    root = folder / "project"
+    shutil.copytree(original, root)
     monkeypatch.chdir(root)
     yield Project(root, monkeypatch)
     for path in root.rglob("*"):

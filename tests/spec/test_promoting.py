@@ -13,14 +13,15 @@ import pandas as pd
 import pytest
 
 from pipeline import Evaluate, Promote, Score, champion, paths, receipts
-from pipeline.champion import ChampionDamaged
+from pipeline.champion import ChampionDamaged, JournalDamaged
 from pipeline.commands import rollback, status
 from pipeline.errors import UsageWrong
+from pipeline.housekeeping import collect
 from pipeline.incremental import store
 from pipeline.services import registry
 from pipeline.serving import ChampionUnusable, NoChampion, load_seat, resolve_model
 
-from .conftest import Project
+from .conftest import Project, copied
 from .test_scoring import day_after, nights, remove
 
 OTHER = {"Train_iterations_factor": "0.5"}  # better than the first beyond noise
@@ -32,36 +33,23 @@ ROLLBACK = {"market": "tiny", "to": None, "reason": "dealers complain", "lift": 
 @pytest.fixture(scope="module")
 def promoted(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A project whose first model was promoted, and whose better one was judged."""
-    root = tmp_path_factory.mktemp("promoted") / "project"
-    shutil.copytree(built, root)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.chdir(root)
-        project = Project(root, monkeypatch)
+    with pytest.MonkeyPatch.context() as monkeypatch, copied(built, tmp_path_factory.mktemp("promoted"), monkeypatch) as project:
         monkeypatch.setenv("PIPELINE_TODAY", max(nights(project)))
         project.job = Promote
         assert project.run() == ["Promote"]
         project.job = Evaluate
         assert project.run(**OTHER) == ["Evaluate", "Train"]
         assert project.run() == []
-    yield root
-    for path in root.rglob("*"):
-        if path.is_dir():
-            path.chmod(0o755)
+        yield project.root
 
 
 @pytest.fixture
 def project(promoted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """A copy of that project, as the current folder."""
-    root = tmp_path / "project"
-    shutil.copytree(promoted, root)
-    monkeypatch.chdir(root)
-    project = Project(root, monkeypatch)
-    monkeypatch.setenv("PIPELINE_TODAY", max(nights(project)))
-    project.job = Promote
-    yield project
-    for path in root.rglob("*"):
-        if path.is_dir():
-            path.chmod(0o755)
+    with copied(promoted, tmp_path, monkeypatch) as project:
+        monkeypatch.setenv("PIPELINE_TODAY", max(nights(project)))
+        project.job = Promote
+        yield project
 
 
 def seat() -> champion.Seat:
@@ -321,7 +309,7 @@ def test_a_registry_that_fails_leaves_the_champion_moved_and_the_next_run_tells_
 
 
 class Killed(BaseException):
-    """Stands for kill -9: nothing catches it."""
+    """Ends a run before a write, as an error would that nobody expects; `tests/acceptance/test_faults.py` kills for real."""
 
 
 def writes_of_a_promotion(project: Project, monkeypatch: pytest.MonkeyPatch, kill_at: int) -> int:
@@ -414,3 +402,24 @@ def test_a_receipt_lost_is_written_again_without_a_second_entry(project: Project
     assert project.run() == []
     assert len(journal()) == 1
     assert receipts.is_recorded(project.result("evaluate"))
+
+
+def test_a_damaged_journal_is_named_by_its_line_and_never_written_over(project: Project) -> None:
+    with paths.journal("tiny").open("a") as journal_file:
+        journal_file.write("promoted version 9, honestly\n")
+    before = paths.journal("tiny").read_bytes()
+    with pytest.raises(JournalDamaged, match="line 2 cannot be understood: 'promoted version 9, honestly'"):
+        champion.read_journal("tiny")
+    assert not project.try_run(**OTHER)
+    assert paths.journal("tiny").read_bytes() == before
+
+
+def test_gc_keeps_what_a_rollback_may_need(project: Project) -> None:
+    project.run(**OTHER)
+    project.age(days=3)
+    shutil.rmtree(project.root / "data/runs")
+    collect(0)
+    assert undo(project) == 0
+    assert resolve_model("tiny").version == "1"
+    project.run(as_of=day_after(max(nights(project))), **OTHER)  # judged beside the former champion, whose listings are there
+    assert verdict(project)["figures"]["n_judged"] > 0
