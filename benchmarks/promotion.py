@@ -34,16 +34,16 @@ def main() -> int:
     print(f"{describe_machine()}.\n", flush=True)
     with temporary_project() as root:
         compile_code(root)
-        show_walk(root, Path(raw).resolve(), deliveries)
-        show_rollback(root, Path(raw).resolve(), date.fromisoformat(deliveries[-1].stem))
+        newest = show_walk(root, Path(raw).resolve(), deliveries)
+        show_rollback(root, Path(raw).resolve(), newest)
     with temporary_project() as root:
         compile_code(root)
         show_spoilt_make(root, deliveries)
     return 0
 
 
-def show_walk(root: Path, raw: Path, deliveries: list[Path]) -> None:
-    """Run Nightly as of every seventh night, and print a row for each verdict."""
+def show_walk(root: Path, raw: Path, deliveries: list[Path]) -> date:
+    """Run Nightly as of every seventh night, print a row for each verdict, and return the last of these nights."""
     print(
         "| week | listings | judge both | verdict | champion after | mean error, challenger / champion | 90 % of the difference | why not |"
     )
@@ -52,7 +52,8 @@ def show_walk(root: Path, raw: Path, deliveries: list[Path]) -> None:
         try:
             run_luigi(root, "pipeline", "Nightly", "--market", MARKET, "--as-of", night.isoformat(), "--pipeline-raw", str(raw))
         except subprocess.CalledProcessError as error:
-            said = str(error.output).strip().splitlines()[-1].partition("ERROR")[2].strip()
+            said = str(error.output).strip().splitlines()[-1].partition("ERROR")[2].rpartition("in data/ingest/")[2]
+            said = said.partition(".parquet. So ")[2] or said.strip()  # what was rejected says the run itself
             print(f"| {night} | – | – | exit {error.returncode} | none | – | – | {said} |", flush=True)
             continue
         verdict, listings = _read(root, "promote", "verdict.json"), _read(root, "clean", "account.json")["listings"]
@@ -65,6 +66,7 @@ def show_walk(root: Path, raw: Path, deliveries: list[Path]) -> None:
         who = f"{champion['version']} ({champion['model']['promoted_on']})" if champion else "none"
         row = (night, f"{listings:,}", f"{figures['n_judged']:,}", verdict["outcome"], who, errors, spread, why)
         print(f"| {' | '.join(map(str, row))} |", flush=True)
+    return night
 
 
 def show_rollback(root: Path, raw: Path, newest: date) -> None:
@@ -74,10 +76,10 @@ def show_rollback(root: Path, raw: Path, newest: date) -> None:
     left = _champion(root)["version"]
     _show_rollback_command(root, "--market", MARKET, "--reason", "dealers complain")
     run_luigi(root, "pipeline", *night)
-    _show(root, "the newest night")
+    _show(root, f"`Nightly --as-of {newest}` again")
     _show_rollback_command(root, "--market", MARKET, "--lift", left)
     run_luigi(root, "pipeline", *night)
-    _show(root, "the newest night")
+    _show(root, f"`Nightly --as-of {newest}` again")
 
 
 def show_spoilt_make(root: Path, deliveries: list[Path]) -> None:
@@ -113,7 +115,8 @@ def _show_rollback_command(root: Path, *arguments: str) -> None:
 
 def _show(root: Path, command: str) -> None:
     entry = json.loads((root / "data/journal" / f"{MARKET}.jsonl").read_text(encoding="utf-8").splitlines()[-1])
-    print(f"| {command} | {_champion(root)['version']} | {entry['what']}: {' '.join(entry['why'])} |", flush=True)
+    said = [why for why in entry["why"] if entry["what"] != "promoted" or why.startswith("Mean error")]
+    print(f"| {command} | {_champion(root)['version']} | {' '.join([entry['what'], *said])} |", flush=True)
 
 
 def _spoil(source: Path, target: Path) -> None:
