@@ -149,7 +149,7 @@ def apply_verdict(market: str, place: Path, challenger: Seat) -> str:
             raise ChampionMoved(
                 f"The champion of {market} changed after this verdict was made. Run again: the challenger meets the new one."
             )
-        decision = _entry(market, verdict, place)
+        decision = _numbered(_entry(market, verdict, place))
         former = [seat for seat in (*champion.earlier, champion.seat) if seat.version != challenger.version] if champion else []
         _write(
             Champion(
@@ -188,8 +188,9 @@ def roll_back(market: str, champion: Champion, target: Seat, reason: str) -> Cha
         promoted_as_of="",
         earlier=earlier,
         barred={**champion.barred, left.version: bar},
-        decision=_numbered(market, entry),
+        decision=_numbered(entry),
     )
+    _forget_receipts(market)
     _write(moved)
     return moved
 
@@ -205,9 +206,16 @@ def lift(market: str, champion: Champion, version: str, reason: str) -> Champion
         "why": [reason] if reason else [],
     }
     barred = {name: bar for name, bar in champion.barred.items() if name != version}
-    lifted = replace(champion, barred=barred, decision=_numbered(market, entry))
+    lifted = replace(champion, barred=barred, decision=_numbered(entry))
+    _forget_receipts(market)
     _write(lifted)
     return lifted
+
+
+def _forget_receipts(market: str) -> None:
+    """Let tonight's verdicts be acted on again: what a rollback or a lift leaves may be what an earlier verdict met."""
+    for receipt in (paths.DATA / "champion" / "receipts").glob(f"{market}-*.json"):
+        receipt.unlink()
 
 
 def settle(market: str) -> None:
@@ -303,8 +311,9 @@ def _entry(market: str, verdict: Mapping[str, Any], place: Path) -> dict[str, An
     }
 
 
-def _numbered(market: str, entry: dict[str, Any]) -> dict[str, Any]:
-    return {**entry, "id": f"{market}-{entry['at']}"}
+def _numbered(entry: dict[str, Any]) -> dict[str, Any]:
+    """Name a decision by its moment: one verdict may be acted on twice, with a rollback and a lift between."""
+    return {**entry, "id": f"{entry['what']} {entry['at']}"}
 
 
 def _stamp() -> dict[str, str]:

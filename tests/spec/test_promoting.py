@@ -345,7 +345,7 @@ def test_killed_before_any_write_the_next_run_finishes(project: Project, monkeyp
     assert seat().version == "2"
     assert alias("champion") == seat().fingerprint
     assert journal() == [("promoted", None, "1"), ("promoted", "1", "2")]
-    assert project.current()["stages"]["promote"].endswith(champion.read_journal("tiny")[-1]["id"])
+    assert project.current()["stages"]["promote"] == champion.read_journal("tiny")[-1]["verdict"]
     assert project.run(**OTHER) == []
 
 
@@ -402,6 +402,20 @@ def test_a_receipt_lost_is_written_again_without_a_second_entry(project: Project
     assert project.run() == []
     assert len(journal()) == 1
     assert receipts.is_recorded(project.result("evaluate"))
+
+
+def test_a_bar_that_is_lifted_the_same_night_lets_the_same_verdict_count_again(project: Project) -> None:
+    project.run(**OTHER)
+    undo(project)
+    assert undo(project, reason="", lift="2") == 0
+
+    assert project.run(**OTHER) == []
+
+    assert seat().version == "2"
+    assert alias("champion") == seat().fingerprint
+    assert [what for what, _, _ in journal()] == ["promoted", "promoted", "rolled back", "lifted", "promoted"]
+    assert project.run(**OTHER) == []
+    assert len(journal()) == 5
 
 
 def test_a_damaged_journal_is_named_by_its_line_and_never_written_over(project: Project) -> None:
