@@ -91,7 +91,8 @@ def _tell_champion(market: str) -> list[tuple[str, str]]:
     told = f"version {seat.version}, {seat.fingerprint[:16]}, data as of {_age(seat.data_as_of)}, promoted {seat.promoted_on}"
     lines = [("champion", told if found.promoted_as_of else f"{told}, brought back by a rollback")]
     lines.extend(
-        ("barred", f"version {version} {why['who']}, {why['at'][:10]}: {why['why']}") for version, why in found.barred.items()
+        ("barred", f"version {version}, by {why['who']} on {why['at'][:10]}: {why['why']}")
+        for version, why in found.barred.items()
     )
     manifest = Manifest.read(Path(seat.folder))
     damage = manifest.damage(Path(seat.folder), paths.workspace().files) if manifest else "it is gone, or its manifest is"
