@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from pipeline import paths
 from pipeline.incremental.ledger import tell_cause
+from pipeline.incremental.plan import walk
 from pipeline.incremental.workspace import run_id
 
 
-def list_rebuilt(tasks: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return name, family, outcome (built or reused) and reasons of each task, the upstream first.
+def list_rebuilt(report: Any) -> list[dict[str, Any]]:
+    """Return name, family, outcome (built or reused) and reasons of each task before `report`, the upstream first.
 
     It is a fact of the run and no part of any recipe: a page made again by a run that reuses everything would say so.
     """
@@ -25,7 +25,8 @@ def list_rebuilt(tasks: Iterable[Any]) -> list[dict[str, Any]]:
             "outcome": (outcome := "built" if task.manifest.run == run_id() else "reused"),
             "reasons": causes.get(task.name, []) if outcome == "built" else [],
         }
-        for task in reversed(list(tasks))
+        for task in walk(report)
+        if task is not report
     ]
 
 

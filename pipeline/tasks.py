@@ -684,7 +684,7 @@ class Report(NightStage):
             serving=account["champion"],
             scores=read("Score", "scores.parquet"),
             score_account=account,
-            rebuilt=rebuilt.list_rebuilt([task for task in self._chain() if task is not self]),
+            rebuilt=rebuilt.list_rebuilt(self),
         )
         told = report.make_report(sources)
         documents.write_document(told, folder / "report.json")
