@@ -30,6 +30,7 @@ def judge_challenger(task: Any, settings: dict[str, Any], rules: promote.Rules) 
         data_age_days=_age_days(settings["night"], settings["newest_delivery"]),
         complaint=probe.find_complaint(Path(challenger.folder), test, estimates, task.max_probe_seconds),
         synthetic=settings["synthetic"],
+        market=task.market,
         currency=settings["currency"],
         level=metrics["interval_level"],
     )

@@ -44,6 +44,7 @@ class Conditions:
     data_age_days: int | None = None
     complaint: str | None = None
     synthetic: bool = False
+    market: str = ""
     currency: str = ""
     level: float = 0.9
 
@@ -229,7 +230,7 @@ def _judge_bar(challenger: Contender, conditions: Conditions) -> Reason:
     return Reason(
         "not barred",
         passed=False,
-        text=f"Version {challenger.version} is barred: {conditions.barred}. `python -m pipeline rollback --lift {challenger.version}` lifts that.",
+        text=f"Version {challenger.version} is barred: {conditions.barred}. `python -m pipeline rollback --market {conditions.market} --lift {challenger.version}` lifts that.",
     )
 
 

@@ -14,7 +14,7 @@ from pipeline.stages.promote import Comparison, Conditions, Rules, compare, deci
 CHAMPION = Contender("3", "c" * 64, "models/c", "2024-01-01", 1000, "2023-12-20")
 CHALLENGER = Contender("4", "d" * 64, "models/d", "2024-01-08", 1100, "2023-12-27")
 RULES = Rules(min_judged=50, min_segment_cars=30, resamples=500)
-CONDITIONS = Conditions(data_age_days=1, currency="MAD")
+CONDITIONS = Conditions(data_age_days=1, market="avito_ma", currency="MAD")
 BASELINES = {"median_make_model_year": 2000.0, "original_recipe": 1800.0}
 
 
@@ -180,3 +180,8 @@ def test_the_document_is_plain_and_the_same_every_time() -> None:
     again = judge(GOOD, BAD, JUDGED)
     assert again.figures == BETTER.figures
     pd.testing.assert_frame_equal(again.segments, BETTER.segments)
+
+
+def test_the_remedy_of_a_bar_names_the_market() -> None:
+    verdict = decide(CHALLENGER, CHAMPION, BETTER, BASELINES, replace(CONDITIONS, barred="by omar: too dear"), RULES)
+    assert "`python -m pipeline rollback --market avito_ma --lift 4`" in verdict.reasons[0].text
