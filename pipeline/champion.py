@@ -24,7 +24,7 @@ from pipeline.incremental.manifest import Manifest
 
 PROMOTE = "promote"
 VERDICT = "verdict.json"
-__all__ = ["KEPT", "PROMOTED", "REFUSED", "Champion", "Seat"]
+OUTCOMES = (PROMOTED, REFUSED, KEPT)
 
 
 class ChampionDamaged(UserError):

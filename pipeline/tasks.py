@@ -532,7 +532,7 @@ class Promote(NightStage):
         became = champion.apply_verdict(self.market, self.folder, self.challenger())
         champion.settle(self.market)
         _log.info("%-9s %s: version %s", self.task_family, became, self.challenger().version)
-        if became in (champion.PROMOTED, champion.REFUSED) or self.is_forced():
+        if became in champion.OUTCOMES:  # else it was meant as of a night before the champion's
             from pipeline.services import registry
 
             holder = champion.read_champion(self.market)

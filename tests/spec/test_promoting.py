@@ -404,6 +404,32 @@ def test_a_receipt_lost_is_written_again_without_a_second_entry(project: Project
     assert receipts.is_recorded(project.result("evaluate"))
 
 
+@pytest.mark.parametrize("settings", [OTHER, {}], ids=["the barred model comes again", "the champion's own model comes"])
+def test_a_rollback_that_was_cut_short_is_told_by_the_next_run(
+    project: Project, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
+) -> None:
+    project.run(**OTHER)
+    real, calls = champion.settle, []
+
+    def settle_once(market: str) -> None:
+        calls.append(market)
+        if len(calls) == 2:
+            raise Killed
+        real(market)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(champion, "settle", settle_once)
+        with pytest.raises(Killed):
+            undo(project)
+    assert (seat().version, journal()[-1][0]) == ("1", "promoted")
+    assert alias("champion") != seat().fingerprint
+
+    project.run(as_of=day_after(max(nights(project))), **settings)
+
+    assert ("rolled back", "2", "1") in journal()
+    assert alias("champion") == seat().fingerprint
+
+
 def test_a_bar_that_is_lifted_the_same_night_lets_the_same_verdict_count_again(project: Project) -> None:
     project.run(**OTHER)
     undo(project)
