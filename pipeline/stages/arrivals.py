@@ -11,42 +11,64 @@ import numpy as np
 from pipeline.stages import findings
 from pipeline.stages.findings import make_finding
 from pipeline.stages.nights import Night
-from pipeline.stages.noise import cohens_h, judge_last, sampling_z
+from pipeline.stages.noise import MIN_PAST, cohens_h, judge_last, measure_spread, sampling_z
 
-MIN_WEEKDAY = 3  # earlier nights of the same weekday that say what is usual for it; with fewer all nights do
+LEVEL_NIGHTS = 14  # whose median is the level: after half as many nights of another level it is the usual one
+MIN_WEEKDAY = 2  # earlier nights of a weekday that say whether it differs
+_WEEKDAY_SPREADS = 2
 _SHOWN = 5  # columns or words named in a sentence
 
 Found = tuple[dict[str, Any], list[dict[str, str]]]
 
 
 def compare_volume(nights: Sequence[Night]) -> Found:
-    """Compare how many cars the newest night has with what is usual for its weekday: the median of earlier nights of it.
+    """Compare how many cars the newest night has with what is usual: the median of the nights before, and of its weekday where that differs.
 
     Cars are counted and not rows: how often a row repeats within a night is the source's whim.
     """
     cars = [len(night.cars) for night in nights]
     weekdays = [date.fromisoformat(night.night).weekday() for night in nights]
 
-    def usual(place: int) -> tuple[float, bool]:
-        same = [cars[before] for before in range(place) if weekdays[before] == weekdays[place]]
-        is_enough = len(same) >= MIN_WEEKDAY
-        return float(np.median(same if is_enough else cars[:place])), is_enough
-
     def deviate(place: int) -> float:
-        return abs(float(np.log(cars[place] / usual(place)[0])))
+        return abs(float(np.log(cars[place] / expect_cars(cars, weekdays, place)[0])))
 
-    expected, by_weekday = usual(len(nights) - 1)
-    deviation = judge_last(len(cars), deviate, sampling_z(1) / np.sqrt(expected), 1)
-    measured = {"cars": cars[-1], "rows": nights[-1].rows, "usual_cars": expected, "by_weekday": by_weekday, **deviation.tell()}
+    expected, by_weekday = expect_cars(cars, weekdays, len(cars) - 1)
+    deviation = judge_last(len(cars), deviate, sampling_z(1) / float(np.sqrt(expected)), 1)
+    measured = {
+        "cars": cars[-1],
+        "rows": nights[-1].rows,
+        "usual_cars": round(expected, 1),
+        "by_weekday": by_weekday,
+        **deviation.tell(),
+    }
     if deviation.floor is None:
         return measured, []
-    bounds = [expected * float(np.exp(sign * deviation.floor)) for sign in (-1, 1)]
-    measured |= {"low": round(bounds[0]), "high": round(bounds[1])}
+    low, high = (expected * float(np.exp(sign * deviation.floor)) for sign in (-1, 1))
+    measured |= {"low": round(low), "high": round(high)}
     if not deviation.is_finding:
         return measured, []
     weekday = f" on a {date.fromisoformat(nights[-1].night):%A}" if by_weekday else ""
-    text = f"The newest night has {cars[-1]:,} cars in {nights[-1].rows:,} rows; usual{weekday} are {expected:,.0f} cars, and {bounds[0]:,.0f} to {bounds[1]:,.0f} would be noise."
+    text = f"The newest night has {cars[-1]:,} cars in {nights[-1].rows:,} rows; usual{weekday} are {expected:,.0f} cars, and {low:,.0f} to {high:,.0f} would be noise."
     return measured, [make_finding(findings.VOLUME, "", text)]
+
+
+def expect_cars(cars: Sequence[int], weekdays: Sequence[int], place: int) -> tuple[float, bool]:
+    """Return how many cars are usual on the night at a place, by the nights before it, and whether its weekday matters.
+
+    It matters where all earlier nights of that weekday, two or more, lay on one side of the others, beyond their spread.
+    """
+
+    def level(night: int) -> float:
+        return float(np.median(cars[max(0, night - LEVEL_NIGHTS) : night]))
+
+    ratios = {night: float(np.log(cars[night] / level(night))) for night in range(MIN_PAST, place)}
+    same = [ratio for night, ratio in ratios.items() if weekdays[night] == weekdays[place]]
+    if len(same) < MIN_WEEKDAY or len(ratios) < MIN_PAST:
+        return level(place), False
+    spread = measure_spread(list(ratios.values()))
+    if max(min(same), -max(same)) <= _WEEKDAY_SPREADS * spread:
+        return level(place), False
+    return level(place) * float(np.exp(np.median(same))), True
 
 
 def compare_rejections(nights: Sequence[Night]) -> Found:

@@ -25,7 +25,7 @@ class Deviation:
     @property
     def is_finding(self) -> bool:
         """Whether it stands out of the noise."""
-        return self.floor is not None and self.size > self.floor
+        return self.floor is not None and bool(self.size > self.floor)
 
     def tell(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -55,9 +55,13 @@ def measure_floor(earlier: Sequence[float], sampling: float, n_asked: int) -> fl
     if n < MIN_PAST:
         return None
     centre = float(np.median(earlier))
-    spread = _NORMAL_MAD * float(np.median(np.abs(np.asarray(earlier) - centre)))
     reach = float(t.isf(FALSE_ALARM / max(n_asked, 1), n - 1)) * np.sqrt(1 + 1 / n)
-    return max(sampling, centre + float(reach) * spread)
+    return max(float(sampling), centre + float(reach) * measure_spread(earlier))
+
+
+def measure_spread(values: Sequence[float]) -> float:
+    """Return the standard deviation of values as their median absolute deviation tells it, which a few outliers do not move."""
+    return _NORMAL_MAD * float(np.median(np.abs(np.asarray(values) - np.median(values))))
 
 
 def sampling_z(n_asked: int) -> float:
