@@ -59,6 +59,6 @@ def _price(market: str, seat: Seat, listings: pd.DataFrame) -> tuple[monitor.Jud
         return None, None, f"what judged version {seat.version} cannot be read: {error.strerror}"
     with threadpool_limits(1):
         appraisals = appraise.appraise(served.model, listings, unseen=True)
-    estimates = listings[["listing_id", "first_seen_on", "price"]].join(appraisals[["estimate", "low", "high"]])
+    estimates = listings[["listing_id", "first_seen_on"]].join(appraisals[["estimate", "low", "high"]])
     errors = (tested["estimate"] / tested["price"] - 1).abs().dropna().to_numpy()
     return monitor.Judged(seat.version, metrics, errors), estimates, ""

@@ -14,7 +14,7 @@ from pipeline.stages.noise import FALSE_ALARM, MIN_PAST, judge_last, measure_flo
 
 BINS = 10  # of a number, with equally many values before
 MIN_CATEGORY_SHARE = 0.01  # rarer words are counted as one, and no new word matters that is rarer
-_DRAWS = 20_000  # enough to see one in a thousand of twenty columns
+_DRAWS = 10_000  # enough to see one in a thousand of ten columns
 _PSEUDO_COUNT = 0.5  # Jeffreys's: an empty bin is rare, not impossible
 _SHOWN = 5  # words named in a sentence
 

@@ -49,7 +49,7 @@ _MEANING: Mapping[str, tuple[str, str]] = {
     ),
     EMPTIED_COLUMN: (
         "Estimates of these cars do without this value and are wider or worse.",
-        "Look at the column {} in the newest file: has the source stopped filling it, or does it write other words?",
+        "Look at the column {} in the newest file: either the source no longer fills it, or it writes other words.",
     ),
     MOVED_VALUES: (
         "What stands in another column was sent home where only one could mean it; what two columns could mean is lost or misread.",

@@ -39,7 +39,7 @@ class Sources:
     `night` is the date that it is for. `accounts` are those of all deliveries up to it by name (Check's) and `nights` their nights ("":
     undated); `accepted` holds the rows of the newest ones. `kinds` are the market's columns, `features` those whose drift matters. `serving` is
     the champion that prices now, a contender with `promoted_on`, or None. `judged` is the champion before tonight's verdict and `estimates` what
-    it says of the listings of `accepted` (listing_id, first_seen_on, price, estimate, low, high), both None where there was none;
+    it says of the listings of `accepted` (listing_id, first_seen_on, estimate, low, high), both None where there was none;
     `why_not_judged` says why.
     """
 
@@ -192,8 +192,7 @@ def _judge_champion(nights: Sequence[Night], estimates: pd.DataFrame, judged: Ju
     Both must be beyond chance, by a rank test against the errors of the listings that judged it (Mann and Whitney 1947) and a binomial test of
     coverage, and beyond how it fares with what was new on earlier nights: new adverts differ from others.
     """
-    priced = estimates.dropna(subset="estimate")
-    new = [priced[priced["first_seen_on"] == night.night] for night in nights]
+    new = [_find_new(night, estimates) for night in nights]
     newest = new[-1]
     told: dict[str, Any] = {
         "version": judged.version,
@@ -216,6 +215,12 @@ def _judge_champion(nights: Sequence[Night], estimates: pd.DataFrame, judged: Ju
         text = f"Intervals of version {judged.version} hold {figures['interval_coverage']:.1%} of the {len(newest):,} new prices; they were judged at {judged.metrics['interval_coverage']:.1%}."
         found.append(make_finding(findings.CHAMPION_COVERAGE, "", text))
     return told, found
+
+
+def _find_new(night: Night, estimates: pd.DataFrame) -> pd.DataFrame:
+    """Return the listings first seen on a night that have an estimate, with the prices of that very night: a later one may be at fault."""
+    new = estimates[(estimates["first_seen_on"] == night.night) & estimates["estimate"].notna()]
+    return new.merge(night.cars[["listing_id", "price"]], on="listing_id")
 
 
 def _judge_errors(new: Sequence[pd.DataFrame], judged: Judged) -> Deviation:
