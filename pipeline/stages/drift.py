@@ -145,7 +145,10 @@ def _find_lost(table: pd.DataFrame, n_asked: int) -> list[dict[str, Any]]:
 
 
 def _find_new(table: pd.DataFrame, n_asked: int) -> list[dict[str, Any]]:
-    """Find words that no earlier night had, with a larger share than words that were new on earlier nights had then."""
+    """Find words that no earlier night had, with a larger share than words that were new on earlier nights had then.
+
+    They must be so many that chance (Poisson's) would not have left them all out of a night before.
+    """
     shares = (table / table.sum().clip(lower=1)).to_numpy()
     largest = [
         float(shares[shares[:, :place].sum(axis=1) == 0, place].max(initial=0.0)) for place in range(MIN_PAST, shares.shape[1])
@@ -153,7 +156,8 @@ def _find_new(table: pd.DataFrame, n_asked: int) -> list[dict[str, Any]]:
     floor = measure_floor(largest[:-1], MIN_CATEGORY_SHARE, n_asked) if largest else None
     if floor is None:
         return []
-    is_new = (table.iloc[:, :-1].sum(axis=1) == 0) & (shares[:, -1] > floor)
+    is_frequent = np.exp(-table.iloc[:, -1]) < FALSE_ALARM / n_asked
+    is_new = (table.iloc[:, :-1].sum(axis=1) == 0) & is_frequent & (shares[:, -1] > floor)
     return [{"word": str(word), "cars": int(table.loc[word].iloc[-1])} for word in table.index[is_new]]
 
 
