@@ -20,6 +20,8 @@ from pipeline.stages.noise import FALSE_ALARM, MIN_PAST, Deviation, cohens_h, me
 MIN_NEW = 10  # new listings of a night by which the champion is judged: fewer say nothing
 _TESTS = 2  # of the champion: its errors and its coverage
 
+_MEASURED = ("volume", "rejected", "headers", "missing", "moved", "lost", "categories", "drift", "estimates", "champion")
+
 Found = tuple[dict[str, Any], list[dict[str, str]]]
 
 
@@ -68,29 +70,8 @@ def monitor_night(sources: Sources) -> dict[str, Any]:
     """
     freshness, found = _tell_freshness(sources)
     nights = gather_nights(sources.accepted, sources.accounts, sources.nights)
-    measured: dict[str, Any] = dict.fromkeys(
-        ("volume", "rejected", "headers", "missing", "moved", "lost", "categories", "drift", "estimates", "champion")
-    )
     is_comparable = len(nights) > MIN_PAST
-    if is_comparable:
-        frames = [night.cars for night in nights]
-        words = [name for name, kind in sources.kinds.items() if kind == "category"]
-        compared: dict[str, Found] = {"headers": arrivals.compare_headers(nights)}
-        compared |= {
-            "volume": arrivals.compare_volume(nights),
-            "rejected": arrivals.compare_rejections(nights),
-            "missing": arrivals.compare_missing(nights, list(sources.kinds), compared["headers"][0]["absent"]),
-            "moved": arrivals.compare_moved(nights),
-            "lost": arrivals.compare_lost(nights),
-            "categories": drift.compare_categories(frames, words),
-            "drift": drift.compare_features(frames, sources.features),
-        }
-        if sources.judged is not None and sources.estimates is not None:
-            compared["estimates"] = _compare_estimates(nights, sources.estimates)
-            compared["champion"] = _judge_champion(nights, sources.estimates, sources.judged, sources.currency)
-        for name, (told, more) in compared.items():
-            measured[name] = told
-            found += more
+    compared = _compare(sources, nights) if is_comparable else {}
     return {
         "market": sources.market,
         "night": sources.night,
@@ -103,9 +84,30 @@ def monitor_night(sources: Sources) -> dict[str, Any]:
             "why_not": None if is_comparable else _excuse(sources, nights),
             "why_no_champion": sources.why_not_judged or None,
         },
-        **measured,
-        "findings": found,
+        **{name: compared[name][0] if name in compared else None for name in _MEASURED},
+        "findings": [*found, *(finding for name in _MEASURED if name in compared for finding in compared[name][1])],
     }
+
+
+def _compare(sources: Sources, nights: Sequence[Night]) -> dict[str, Found]:
+    """Compare the newest night with those before it in every way that the sources allow."""
+    frames = [night.cars for night in nights]
+    words = [name for name, kind in sources.kinds.items() if kind == "category"]
+    headers = arrivals.compare_headers(nights)
+    compared: dict[str, Found] = {
+        "volume": arrivals.compare_volume(nights),
+        "rejected": arrivals.compare_rejections(nights),
+        "headers": headers,
+        "missing": arrivals.compare_missing(nights, list(sources.kinds), headers[0]["absent"]),
+        "moved": arrivals.compare_moved(nights),
+        "lost": arrivals.compare_lost(nights),
+        "categories": drift.compare_categories(frames, words),
+        "drift": drift.compare_features(frames, sources.features),
+    }
+    if sources.judged is not None and sources.estimates is not None:
+        compared["estimates"] = _compare_estimates(nights, sources.estimates)
+        compared["champion"] = _judge_champion(nights, sources.estimates, sources.judged, sources.currency)
+    return compared
 
 
 def _excuse(sources: Sources, nights: Sequence[Night]) -> str:
