@@ -14,6 +14,8 @@ COMMANDS = {
     "explain": "say what a run would build, and why, before it runs",
     "status": "say what is current, how old it is, and what is wrong",
     "price": "price one car, or every row of a file, and say where it cannot",
+    "nightly": "do all that a night asks for, with nobody watching: what cron calls",
+    "backfill": "make the nights of a span in order, reusing what is right",
     "rollback": "make an earlier champion the champion and bar the later one, or lift a bar",
     "gc": "drop results that nothing needs any more",
     "sample": "write synthetic deliveries to try the pipeline on",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -107,15 +107,34 @@ def read_champion(market: str) -> Champion | None:
         ) from None
 
 
-def opponent(champion: Champion | None, night: str, challenger: str | None) -> Seat | None:
-    """Return whom a challenger, by its fingerprint, meets on a night: the champion, or whom the champion met.
+def holder_on(champion: Champion | None, night: str) -> Seat | None:
+    """Return who was champion when a night was over: a night that is made again is priced by whom it was priced by."""
+    if champion is None or night >= champion.as_of:
+        return champion.seat if champion else None
+    return _newest(seat for seat in (*champion.earlier, champion.seat) if seat.promoted_on <= night)
 
-    The latter where the challenger is the champion and was promoted this very night, so that a rerun finds the verdict. One that is not fitted yet (None) is taken for that one: it could come out the same.
+
+def opponent(champion: Champion | None, night: str, challenger: str | None) -> Seat | None:
+    """Return whom a challenger, by its fingerprint, meets on a night: the champion of that time, or whom that one met.
+
+    The latter where the challenger is that champion and was promoted this very night, so that a rerun finds the verdict. One that is not fitted yet (None) is taken for that one: it could come out the same.
     """
     if champion is None:
         return None
-    is_rerun = champion.promoted_as_of == night and challenger in (None, champion.seat.fingerprint)
-    return champion.met if is_rerun else champion.seat
+    if night >= champion.as_of:
+        is_rerun = champion.promoted_as_of == night and challenger in (None, champion.seat.fingerprint)
+        return champion.met if is_rerun else champion.seat
+    seats = (*champion.earlier, champion.seat)
+    return _newest(
+        seat
+        for seat in seats
+        if seat.promoted_on < night or (seat.promoted_on == night and challenger not in (None, seat.fingerprint))
+    )
+
+
+def _newest(seats: Iterable[Seat]) -> Seat | None:
+    """Return the seat that was promoted last, the later of two on one night."""
+    return max(reversed(tuple(seats)), key=lambda seat: seat.promoted_on, default=None)
 
 
 def bars(champion: Champion | None) -> dict[str, str]:

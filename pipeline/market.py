@@ -83,6 +83,15 @@ class Demands(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     may_set_aside: bool = True  # whether the run goes on without a delivery that cannot be read
 
 
+class Arrival(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When a night's delivery comes: dated `lag_days` before the night, waited for, and without which prices grow stale."""
+
+    wait_minutes: Annotated[float, msgspec.Meta(ge=0)] = 0  # how long `nightly` waits for it
+    must_arrive: bool = False  # whether the night fails without it, or goes on and says so
+    lag_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    stale_after_days: Count = 7  # age of the newest delivery with rows from which prices are marked stale
+
+
 class Market(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One source of adverts."""
 
@@ -95,6 +104,7 @@ class Market(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reject: tuple[Rule, ...] = ()
     identity: Identity = Identity()
     check: Demands = Demands()
+    delivery: Arrival = Arrival()
 
     def kind(self, name: str) -> Kind:
         """Return the kind of one of this market's columns."""

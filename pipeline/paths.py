@@ -11,6 +11,7 @@ from pipeline.incremental.workspace import Workspace
 PACKAGE = Path(__file__).parent
 DATA = Path("data")
 MODELS = Path("models")
+LOGS = DATA / "logs"
 MLFLOW = DATA / "mlflow"
 MLFLOW_DATABASE = MLFLOW / "mlflow.db"
 
@@ -35,6 +36,14 @@ def market_folders() -> list[Path]:
             "Name one with market TOML files, or leave it out."
         )
     return [*([Path(own)] if own else []), PACKAGE / "markets"]
+
+
+def markets() -> list[str]:
+    """Name the markets that have deliveries or results, or else the one that is meant when none is named."""
+    described = {path.stem for folder in market_folders() for path in folder.glob("*.toml")}
+    return sorted(name for name in described if current(name).exists() or deliveries(name).is_dir()) or [
+        settings.pipeline().market
+    ]
 
 
 def current(market: str) -> Path:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -104,6 +105,12 @@ class Ingest(Stage):
         documents.write_document(intake.account, folder / "account.json")
 
 
+@cache
+def _read_newest(check: Path) -> str:
+    """Return the night of the newest delivery that gave a row, by the account in a result of Check, which never changes."""
+    return str(json.loads((check / "account.json").read_bytes())["newest"])
+
+
 class NoDelivery(ExplainingTask):
     """Stands for deliveries that are not there: never complete, and says so when it is run."""
 
@@ -180,7 +187,9 @@ class Check(DatedStage):
         accounts = [documents.read_document(path / "account.json") for path in folders]
         demands = msgspec.convert(settings["demands"], Demands)
         account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands, self._places())
-        documents.write_document(account, folder / "account.json")
+        gave_rows = [name for name, told in zip(settings["deliveries"], accounts, strict=True) if told["accepted"]]
+        newest = max(map(night_of, gave_rows), default="")
+        documents.write_document({**account, "newest": newest}, folder / "account.json")
 
     def summary(self) -> list[str]:
         """Tell what became of the rows."""
@@ -373,8 +382,12 @@ class PointedStage(DatedStage):
         return self.as_of.isoformat() if self.as_of else self.newest_delivery()
 
     def newest_delivery(self) -> str:
-        """Return the night of the newest delivery, "" where none is dated."""
-        return max((night_of(task.delivery) for task in self._chain() if task.task_family == "Ingest"), default="")
+        """Return the night of the newest delivery that gave a row, "" where none is dated; by the names alone before Check knows more."""
+        chain = list(self._chain())
+        check = next((task for task in chain if task.task_family == "Check" and task.is_committed()), None)
+        if check:
+            return _read_newest(check.folder)
+        return max((night_of(task.delivery) for task in chain if task.task_family == "Ingest"), default="")
 
     def _stages(self) -> dict[str, str]:
         return {
@@ -584,6 +597,7 @@ class Score(PointedStage):
             "newest_delivery": self.newest_delivery(),
             "before": former.find_former(self.market, night),
             "champion": asdict(seat) if seat else None,
+            "limits": [self.terms().delivery.stale_after_days, *(task.max_data_age_days for task in self.upstream("Promote"))],
         }
 
     def files(self) -> dict[str, Path]:
@@ -598,7 +612,7 @@ class Score(PointedStage):
 
         from pipeline import serving
         from pipeline.services import documents, frames
-        from pipeline.stages import appraise, score
+        from pipeline.stages import appraise, freshness, score
 
         settings, files, seat = self.settings(), self.files(), self._seat()
         listings, prices = (frames.read_frame(self.folder_of("Clean") / f"{name}.parquet") for name in ("listings", "prices"))
@@ -616,15 +630,17 @@ class Score(PointedStage):
         scored = score.score_listings(live, prices, appraisals, like_it, settings["night"], former_scores)
         since = settings["before"]["night"] if settings["before"] else None
         frames.write_frame(scored.scores, folder / "scores.parquet")
-        documents.write_document({**scored.account, "since": since, "champion": settings["champion"]}, folder / "account.json")
+        data_as_of = seat.data_as_of if seat else ""
+        stale = freshness.tell_stale(settings["night"], settings["newest_delivery"], data_as_of, *settings["limits"])
+        account = {**scored.account, "since": since, "champion": settings["champion"], "stale": stale}
+        documents.write_document(account, folder / "account.json")
 
     def summary(self) -> list[str]:
         """Tell how the live listings are rated."""
         return summary.tell_scores(json.loads((self.folder / "account.json").read_bytes()))
 
     def _seat(self) -> champion.Seat | None:
-        found = champion.read_champion(self.market)
-        return found.seat if found else None
+        return champion.holder_on(champion.read_champion(self.market), self.night())
 
 
 class Report(NightStage):

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         load_market(options.market, tuple(paths.market_folders()))  # an unknown one is refused with the nearest name
     records, alive = ledger.read_records(paths.DATA), ledger.running(paths.DATA)
     code = 0
-    for market in [options.market] if options.market else _markets():
+    for market in [options.market] if options.market else paths.markets():
         try:
             lines = _describe(market, records, alive)
         except UserError as error:
@@ -39,17 +39,6 @@ def run(options: argparse.Namespace) -> int:
     if alive:
         print(f"running now: {', '.join(alive)}")
     return code
-
-
-def _markets() -> list[str]:
-    """Name the markets that have deliveries or results."""
-    from pipeline import paths, settings
-
-    described = {path.stem for folder in paths.market_folders() for path in folder.glob("*.toml")}
-    raw = Path(settings.pipeline().raw)
-    return sorted(name for name in described if paths.current(name).exists() or (raw / name).is_dir()) or [
-        settings.pipeline().market
-    ]
 
 
 def _describe(market: str, records: list[dict[str, Any]], alive: list[str]) -> list[tuple[str, str]]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline.incremental.account import RunAccount
 
 _COMMAND_LINE = "INCREMENTAL_COMMAND_LINE"
+WATCHER_PIPE = "INCREMENTAL_WATCHER_PIPE"  # a file descriptor that reads the end of whoever watches this run
 _log = logging.getLogger("pipeline")
 
 
@@ -86,6 +87,7 @@ class ExplainingWorker(luigi.worker.Worker):
         if CmdlineParser.get_instance() is not None:
             _refuse_silent_failures()
             os.environ[_COMMAND_LINE] = "luigi"
+        end_with_watcher()
         run_id()  # named here, so that children inherit it
         super().__init__(*args, **kwargs)
 
@@ -251,6 +253,19 @@ def _refuse(error: Exception) -> NoReturn:
         _log.error(error)
         raise SystemExit(error.exit_code)
     raise error
+
+
+def end_with_watcher() -> None:
+    """End as soon as the process that watches this run is gone, where one does: only it holds the other end of the pipe named in the environment."""
+    pipe = os.environ.pop(WATCHER_PIPE, "")
+    if pipe:
+        threading.Thread(target=_end_at_close, args=(int(pipe),), daemon=True).start()
+
+
+def _end_at_close(pipe: int) -> None:
+    with contextlib.suppress(OSError):
+        os.read(pipe, 1)
+    os._exit(1)
 
 
 def _end_with_parent() -> None:
