@@ -13,6 +13,7 @@ from collections.abc import Callable
 COMMANDS = {
     "explain": "say what a run would build, and why, before it runs",
     "status": "say what is current, how old it is, and what is wrong",
+    "alerts": "list what is wrong and open, and what could not be sent; try the channels",
     "price": "price one car, or every row of a file, and say where it cannot",
     "rollback": "make an earlier champion the champion and bar the later one, or lift a bar",
     "gc": "drop results that nothing needs any more",

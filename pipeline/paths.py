@@ -11,6 +11,7 @@ from pipeline.incremental.workspace import Workspace
 PACKAGE = Path(__file__).parent
 DATA = Path("data")
 MODELS = Path("models")
+ALERTS = DATA / "alerts"
 MLFLOW = DATA / "mlflow"
 MLFLOW_DATABASE = MLFLOW / "mlflow.db"
 
@@ -50,3 +51,13 @@ def champion(market: str) -> Path:
 def journal(market: str) -> Path:
     """Return the journal of every decision about a market's champion."""
     return DATA / "journal" / f"{market}.jsonl"
+
+
+def alerts(market: str) -> Path:
+    """Return the file of a market's incidents."""
+    return ALERTS / f"{market}.json"
+
+
+def alerts_journal(market: str) -> Path:
+    """Return the journal of all that was told of a market's incidents."""
+    return ALERTS / f"{market}.jsonl"

@@ -1,4 +1,4 @@
-"""Settings of the project: section [pipeline] of luigi.cfg, or `--pipeline-…` on the command line."""
+"""Settings of the project: sections [pipeline] and [alerts] of luigi.cfg, or `--pipeline-…` and `--alerts-…` on the command line."""
 
 import luigi
 
@@ -9,3 +9,19 @@ class pipeline(luigi.Config):  # noqa: N801  # Luigi takes the section's name fr
     market: str = luigi.Parameter(default="sample", description="The market meant when none is named.")
     raw: str = luigi.Parameter(default="data/raw", description="The folder with a folder of deliveries per market; only read.")
     markets: str = luigi.Parameter(default="", description="A folder with market TOML files of your own; they win over ours.")
+
+
+class alerts(luigi.Config):  # noqa: N801  # Luigi takes the section's name from the class
+    """Whom to tell what is wrong, and how. All is text: a slip here must not end a night, and is told by `pipeline.alerts`."""
+
+    mail_to: str = luigi.Parameter(default="", description="Who gets mail, addresses with commas between; none without.")
+    mail_from: str = luigi.Parameter(default="", description="The sender (default: the first of mail_to).")
+    smtp_host: str = luigi.Parameter(default="", description="The mail server.")
+    smtp_port: str = luigi.Parameter(default="", description="Its port (default: 25, 587 or 465 by smtp_security).")
+    smtp_security: str = luigi.Parameter(default="starttls", description="none, starttls or ssl.")
+    smtp_user: str = luigi.Parameter(default="", description="The user to log in as; no login without.")
+    smtp_password_variable: str = luigi.Parameter(default="", description="The environment variable that holds the password.")
+    webhook: str = luigi.Parameter(default="", description="An address that takes JSON: Slack, ntfy or your own.")
+    webhook_variable: str = luigi.Parameter(default="", description="The environment variable that holds that address instead.")
+    webhook_topic: str = luigi.Parameter(default="", description="The topic, where the address is that of an ntfy server.")
+    timeout_seconds: str = luigi.Parameter(default="10", description="How long to wait for each answer of a server.")
