@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent
 DATA = Path("data")
 MODELS = Path("models")
 LOGS = DATA / "logs"
+ALERTS = DATA / "alerts"
 MLFLOW = DATA / "mlflow"
 MLFLOW_DATABASE = MLFLOW / "mlflow.db"
 
@@ -59,3 +60,13 @@ def champion(market: str) -> Path:
 def journal(market: str) -> Path:
     """Return the journal of every decision about a market's champion."""
     return DATA / "journal" / f"{market}.jsonl"
+
+
+def alerts(market: str) -> Path:
+    """Return the file of a market's incidents."""
+    return ALERTS / f"{market}.json"
+
+
+def alerts_journal(market: str) -> Path:
+    """Return the journal of all that was told of a market's incidents."""
+    return ALERTS / f"{market}.jsonl"

@@ -1,4 +1,4 @@
-"""Settings of the project: section [pipeline] of luigi.cfg, or `--pipeline-…` on the command line."""
+"""Settings of the project: sections [pipeline] and [alerts] of luigi.cfg, or `--pipeline-…` and `--alerts-…` on the command line."""
 
 import luigi
 
@@ -14,8 +14,26 @@ class pipeline(luigi.Config):  # noqa: N801  # Luigi takes the section's name fr
 class nightly(luigi.Config):  # noqa: N801
     """What `python -m pipeline nightly` and `backfill` may do on their own."""
 
-    max_seconds: int = luigi.IntParameter(default=14400, description="Seconds after which the run of one market's night is ended.")
+    max_seconds: int = luigi.IntParameter(
+        default=14400, description="Seconds after which the run of one market's night is ended."
+    )
     catch_up: int = luigi.IntParameter(default=7, description="Most missed nights that are made up for before tonight's.")
     keep_runs: int = luigi.IntParameter(default=30, description="Runs whose results stay; 0: nothing is ever dropped.")
     keep_logs: int = luigi.IntParameter(default=90, description="Nightly logs that stay.")
     poll_seconds: float = luigi.FloatParameter(default=20.0, description="How often an awaited delivery is looked for.")
+
+
+class alerts(luigi.Config):  # noqa: N801  # Luigi takes the section's name from the class
+    """Whom to tell what is wrong, and how. All is text: a slip here must not end a night, and is told by `pipeline.alerts`."""
+
+    mail_to: str = luigi.Parameter(default="", description="Who gets mail, addresses with commas between; none without.")
+    mail_from: str = luigi.Parameter(default="", description="The sender (default: the first of mail_to).")
+    smtp_host: str = luigi.Parameter(default="", description="The mail server.")
+    smtp_port: str = luigi.Parameter(default="", description="Its port (default: 25, 587 or 465 by smtp_security).")
+    smtp_security: str = luigi.Parameter(default="starttls", description="none, starttls or ssl.")
+    smtp_user: str = luigi.Parameter(default="", description="The user to log in as; no login without.")
+    smtp_password_variable: str = luigi.Parameter(default="", description="The environment variable that holds the password.")
+    webhook: str = luigi.Parameter(default="", description="An address that takes JSON: Slack, ntfy or your own.")
+    webhook_variable: str = luigi.Parameter(default="", description="The environment variable that holds that address instead.")
+    webhook_topic: str = luigi.Parameter(default="", description="The topic, where the address is that of an ntfy server.")
+    timeout_seconds: str = luigi.Parameter(default="10", description="How long to wait for each answer of a server.")

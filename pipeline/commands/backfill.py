@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.unattended import Log, Nights
@@ -75,7 +75,9 @@ def _run_market(market: str, span: list[date], nights: Nights, log: Log, options
             return outcome.code
         codes.append(outcome.code)
         took = f"{time.monotonic() - started:.0f} s"
-        told = f"exit code {outcome.code} after {took}: {outcome.message}" if outcome.code else f"done in {took}, {outcome.counts()}"
+        told = (
+            f"exit code {outcome.code} after {took}: {outcome.message}" if outcome.code else f"done in {took}, {outcome.counts()}"
+        )
         log.say(f"{market}, night of {night}: {told}", "ERROR" if outcome.code else "INFO")
     failed = sum(code != 0 for code in codes)
     log.say(f"{market}: {len(wanted):,} nights, {len(codes) - 1 - failed:,} made, {reused:,} there already, {failed:,} failed")
@@ -114,5 +116,5 @@ def _with_bar(nights: list[date], market: str) -> Iterable[date]:
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0
-    bar: Any = tqdm(nights, desc=market, unit=" nights", leave=False, file=sys.stderr, dynamic_ncols=True)
-    return iter(bar)
+    bar: Iterable[date] = tqdm(nights, desc=market, unit=" nights", leave=False, file=sys.stderr, dynamic_ncols=True)
+    return bar

@@ -77,7 +77,7 @@ def run_watched(
     """
     reading, writing = os.pipe()
     try:
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # noqa: S603  # our own command
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -96,7 +96,7 @@ def run_watched(
 
 
 def _watch(child: subprocess.Popen[bytes], write: Callable[[str], None], interruption: Interruption, until: float) -> Ended:
-    assert child.stdout is not None  # noqa: S101  # it was asked for
+    assert child.stdout is not None  # it was asked for
     os.set_blocking(child.stdout.fileno(), False)
     lines, is_late, deadline = _Lines(write), False, until
     asked_to_end = False
