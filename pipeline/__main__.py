@@ -20,6 +20,7 @@ COMMANDS = {
     "rollback": "make an earlier champion the champion and bar the later one, or lift a bar",
     "gc": "drop results that nothing needs any more",
     "sample": "write synthetic deliveries to try the pipeline on",
+    "schedule": "print what makes cron, systemd or launchd start the nightly run",
     "luigid": "run the central scheduler and its visualiser on loopback",
 }
 
