@@ -552,7 +552,7 @@ class Promote(NightStage):
             aliases = {"challenger": self.challenger().fingerprint, **({"champion": holder.seat.fingerprint} if holder else {})}
             registry.mirror(self.market, aliases, paths.MLFLOW, paths.workspace().locks)
         super().after_commit()
-        champion.write_receipt(self.market, self.folder)
+        champion.write_receipt(self.market, self.folder, is_past=became not in champion.OUTCOMES)
 
     def challenger(self) -> champion.Seat:
         """Return the judged model as a champion to be."""

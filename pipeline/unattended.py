@@ -20,12 +20,13 @@ from pipeline import alerts, arrivals, current, paths, settings
 from pipeline.errors import AlreadyRunning, NoUsableDelivery, UserError
 from pipeline.incremental import ledger, store
 from pipeline.market_files import load_market
-from pipeline.services import scheduler
+from pipeline.services import clock, scheduler
 from pipeline.services.processes import Interruption, run_watched
 
 RUN_FAILED, LATE, AHEAD, CLOCK_BACK = "run failed", "delivery late", "delivery ahead", "clock went back"
 KINDS = (RUN_FAILED, LATE, AHEAD, CLOCK_BACK)
 _SUCCEEDED = ("built", "reused")
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,11 @@ class Nights:
 class Night:
     """Tonight, for several markets: waits for what is late, makes up for what was missed, and tells a person what matters."""
 
-    def __init__(self, markets: Sequence[str], night: date, nights: Nights, log: Log, interruption: Interruption) -> None:
-        """Work on `markets`, each as of `night`."""
+    def __init__(self, markets: Sequence[str], asked: date | None, nights: Nights, log: Log, interruption: Interruption) -> None:
+        """Work on `markets`, each as of the night that was asked for, or today's."""
         self._markets = list(markets)
-        self._night = night
+        self._is_asked = asked is not None
+        self._night = asked or clock.today()
         self._nights = nights
         self._log = log
         self._interruption = interruption
@@ -191,36 +193,37 @@ class Night:
             self._log.say(f"{market}, night of {self._night}: exit code {outcome.code} {took}: {outcome.message}", "ERROR")
         else:
             self._log.say(f"{market}, night of {self._night}: done {took}, {outcome.counts()}")
-        monitored, kinds = _read_monitor(outcome.place_of("Monitor")) if not outcome.code else ([], ())
+        is_back = any(finding["kind"] == CLOCK_BACK for finding in findings)
+        monitored, kinds = ([], ()) if outcome.code or is_back else _read_monitor(outcome.place_of("Monitor"))
         self._follow(market, [*findings, *monitored], {*KINDS, *kinds})
 
     def _attempt(self, market: str, findings: list[dict[str, str]]) -> Outcome:
         """Make up for missed nights, then run tonight's."""
         terms = load_market(market, tuple(paths.market_folders()))
         self._look_at_clock(market, findings)
-        if ahead := arrivals.list_ahead(market, terms, self._night):
+        if not self._is_asked and (ahead := arrivals.list_ahead(market, terms, self._night)):
             self._find(
                 findings,
                 AHEAD,
-                f"{len(ahead):,} deliveries are dated after {self._night}, the first is {ahead[0]}",
-                "they are left out until their night comes: prices do not know of them",
-                "see whether this machine's clock or the names of the files are wrong",
+                f"{_count(len(ahead))} dated after {self._night}: {', '.join(ahead[:_SHOWN])}.",
+                "What is dated in the future is left out until its night comes: prices do not know of it.",
+                "See whether this machine's clock or the names of the files are wrong.",
             )
         expected = arrivals.expected_night(terms, self._night)
         is_late = (terms.delivery.wait_minutes or terms.delivery.must_arrive) and arrivals.is_awaited(market, terms, self._night)
         if is_late:
-            waited = f"the delivery of {expected} has not come, after {terms.delivery.wait_minutes:g} minutes"
+            waited = f"The delivery of {expected} has not come, or is not whole, after {terms.delivery.wait_minutes:g} minutes"
             if terms.delivery.must_arrive:
                 raise NoUsableDelivery(
-                    f"{market}: {waited}, and [delivery] must_arrive of the market's TOML says that the night cannot do without it. "
+                    f"{waited}, and [delivery] must_arrive of the market's TOML says that the night cannot do without it. "
                     f"Put it into {paths.deliveries(market)} and run again."
                 )
             self._find(
                 findings,
                 LATE,
-                waited,
-                "tonight's prices rest on earlier deliveries; it is taken in by the first night after it comes",
-                "see whether the source or the fetching of it has stopped",
+                f"{waited}.",
+                "Tonight's prices rest on earlier deliveries; the first night after it comes takes it in.",
+                "See whether the source, or the fetching of it, has stopped.",
             )
             self._log.say(f"{market}: {waited}: going on without it", "WARNING")
         for missed in arrivals.list_missed(market, terms, self._night, settings.nightly().catch_up):
@@ -235,13 +238,13 @@ class Night:
 
     def _look_at_clock(self, market: str, findings: list[dict[str, str]]) -> None:
         pointer = current.read_current(market)
-        if pointer and pointer.as_of > self._night.isoformat():
+        if not self._is_asked and pointer and pointer.as_of > self._night.isoformat():
             self._find(
                 findings,
                 CLOCK_BACK,
-                f"the last good night is {pointer.as_of}, which lies after tonight's {self._night}",
-                "nothing that is current moves back; prices stay those of the later night",
-                "set this machine's clock right, or, if that later night was a mistake, ask for a later --as-of",
+                f"The last good night is {pointer.as_of}, which lies after tonight's {self._night}.",
+                "Nothing that is current moves back: prices stay those of the later night.",
+                "Set this machine's clock right. If the later night was the mistake, prices move on when it has passed.",
             )
 
     def _find(self, findings: list[dict[str, str]], kind: str, text: str, means: str, do: str) -> None:
@@ -249,17 +252,20 @@ class Night:
 
     def _tell_failure(self, market: str, outcome: Outcome) -> dict[str, str]:
         pointer = current.read_current(market)
-        stay = f"those of the night of {pointer.as_of} stay" if pointer and pointer.as_of else "what there was stays"
+        stay = f"those of the night of {pointer.as_of} stay" if pointer and pointer.as_of else "there are none yet"
         return {
             "kind": RUN_FAILED,
             "subject": "",
-            "text": f"the night of {self._night} ended with exit code {outcome.code}: {outcome.message}",
-            "means": f"no new prices were made: {stay}",
-            "do": f"do what the message says, then run `python -m pipeline nightly --market {market}`; all of it is in {self._log.path}",
+            "text": f"The night of {self._night} ended with exit code {outcome.code}: {outcome.message}",
+            "means": f"No new prices were made: {stay}.",
+            "do": f"Mend what the message says, then run `python -m pipeline nightly --market {market}`. The log is {self._log.path}.",
         }
 
     def _follow(self, market: str, findings: list[dict[str, str]], judged: set[str]) -> None:
-        followed = alerts.follow(market, self._night.isoformat(), findings, judged)
+        night, pointer = self._night.isoformat(), current.read_current(market)
+        if not self._is_asked and pointer:  # alerts of an earlier night tell nothing, and that the clock went back must be told
+            night = max(night, pointer.as_of)
+        followed = alerts.follow(market, night, findings, judged)
         for line in followed.lines:
             self._log.say(line, "WARNING")
 
@@ -276,6 +282,10 @@ class Night:
             else:
                 if dropped.folders:
                     self._log.say(f"dropped {len(dropped.folders):,} results that nothing needs, {dropped.size / 1e6:,.1f} MB")
+
+
+def _count(number: int) -> str:
+    return "1 delivery is" if number == 1 else f"{number:,} deliveries are"
 
 
 def _read_record(run: str) -> dict[str, Any]:

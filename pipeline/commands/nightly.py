@@ -7,7 +7,6 @@ and logs that nothing needs are dropped, and a person is told of what matters. F
 from __future__ import annotations
 
 import argparse
-import os
 from datetime import date
 
 
@@ -23,18 +22,16 @@ def run(options: argparse.Namespace) -> int:
     """Run the night and return the worst exit code of all markets."""
     from pipeline import paths, unattended
     from pipeline.market_files import load_market
-    from pipeline.services import clock
     from pipeline.services.processes import Interruption
 
-    if options.as_of is not None:
-        os.environ["PIPELINE_TODAY"] = read_date("--as-of", options.as_of).isoformat()
+    asked = read_date("--as-of", options.as_of) if options.as_of is not None else None
     if options.market:
         load_market(options.market, tuple(paths.market_folders()))  # an unknown one is refused with the nearest name
     with unattended.alone(), Interruption().heard() as interruption:
         log = unattended.Log("nightly")
         nights = unattended.Nights(log, interruption, options.more)
         markets = [options.market] if options.market else paths.markets()
-        return unattended.Night(markets, clock.today(), nights, log, interruption).run()
+        return unattended.Night(markets, asked, nights, log, interruption).run()
 
 
 def read_date(option: str, text: str) -> date:
