@@ -144,7 +144,9 @@ class Mail:
         except smtplib.SMTPNotSupportedError:
             raise ChannelFailed("the server does not offer what smtp_security or smtp_user asks for", is_down=True) from None
         except smtplib.SMTPException as error:
-            raise ChannelFailed(f"the server broke off ({type(error).__name__})", is_down=True) from None
+            cause = error.__context__  # smtplib takes a server that says nothing for one that broke off
+            why = _explain(cause) if isinstance(cause, OSError) else f"the server broke off ({type(error).__name__})"
+            raise ChannelFailed(why, is_down=True) from None
         except OSError as error:
             raise ChannelFailed(_explain(error), is_down=True) from None
 
