@@ -462,6 +462,10 @@ class Evaluate(PointedStage):
                 self.market,
             )
 
+    def link(self) -> str | None:
+        """Return the training's run in the MLflow UI."""
+        return receipts.link(self.folder)
+
     def summary(self) -> list[str]:
         """Tell how good the model is."""
         return summary.tell_metrics(json.loads((self.folder / "metrics.json").read_bytes()))

@@ -183,7 +183,7 @@ class ExplainingWorker(luigi.worker.Worker):
         return error is not None
 
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
-        """Keep why a task failed, and escape it for the visualiser, which shows it as HTML."""
+        """Keep why a task failed, and escape it for the visualiser, which shows it as HTML; of one that is done, tell its link."""
         task_id, status = kwargs.get("task_id", ""), kwargs.get("status")
         if self._account is not None and status in ("DONE", "FAILED"):
             self._account.hear(task_id, failed=status == "FAILED")
@@ -192,6 +192,7 @@ class ExplainingWorker(luigi.worker.Worker):
             explanation = json.loads(explanation or "null")
         if status == "DONE":
             self._failures.pop(task_id, None)  # a second attempt
+            kwargs["tracking_url"] = _link_of(self._scheduled_tasks.get(task_id))
         if isinstance(explanation, str):
             if status == "FAILED":
                 self._failures[task_id] = tell_failure(explanation, *_name_of(self._scheduled_tasks.get(task_id)))
@@ -240,6 +241,13 @@ def install() -> None:
 def _name_of(task: Any) -> tuple[str, str]:
     """Return a task's name for a person, and that of the setting which limits its time."""
     return getattr(task, "name", str(task)), getattr(task, "time_limit", "worker_timeout")
+
+
+def _link_of(task: Any) -> str | None:
+    """Return the link of a task that is done: whether it was built, reused or found complete, by this process or a child of it."""
+    with contextlib.suppress(UserError, LookupError, OSError):
+        return task.link() if hasattr(task, "link") else None
+    return None
 
 
 def _refuse_silent_failures() -> None:
