@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date
 from functools import cache
@@ -23,6 +23,7 @@ import msgspec
 from pipeline import champion, current, former, paths, receipts, summary
 from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
+from pipeline.incremental.manifest import Manifest
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
 from pipeline.market import Demands, Market
@@ -50,7 +51,8 @@ LEARNING = (*TABLES, "scikit-learn", "scipy", "skops")
 class Stage(IncrementalTask):
     """What every stage has: a market, described by its TOML."""
 
-    market: str = MarketParameter(default="sample", config_path={"section": "pipeline", "name": "market"})
+    # By name alone: RangeDaily takes a task's first positional parameter for its date.
+    market: str = MarketParameter(default="sample", positional=False, config_path={"section": "pipeline", "name": "market"})
     libraries: ClassVar[tuple[str, ...]] = TABLES
 
     @property
@@ -141,6 +143,16 @@ class DatedStage(Stage):
 
     as_of: date | None = AsOfParameter(default=None)
     outside_fingerprint = frozenset({"as_of"})
+
+    @property
+    def label(self) -> str:
+        """The name and the night."""
+        return f"{self.name} as of {self.as_of}" if self.as_of else self.name
+
+    @classmethod
+    def bulk_complete(cls, nights: Iterable[date]) -> list[date]:
+        """Return the nights that ask for nothing, to RangeDaily: those that are done, and those that have not come yet."""
+        return [night for night in nights if night > clock.today() or cls(as_of=night).complete()]
 
     def before(self, stage: type[DatedStage]) -> DatedStage:
         """Return the task of another stage for the same market and night; its other parameters are its own."""
@@ -463,6 +475,10 @@ class Evaluate(PointedStage):
                 self.market,
             )
 
+    def link(self) -> str | None:
+        """Return the training's run in the MLflow UI."""
+        return receipts.link(self.folder)
+
     def summary(self) -> list[str]:
         """Tell how good the model is."""
         return summary.tell_metrics(json.loads((self.folder / "metrics.json").read_bytes()))
@@ -721,6 +737,33 @@ class Nightly(NightStage):
         "Score": ("account.json",),
         "Report": (),
     }
+
+    @classmethod
+    def bulk_complete(cls, nights: Iterable[date]) -> list[date]:
+        """Return the nights that ask for nothing, to RangeDaily, which fills gaps: a past night that ended stays as it was.
+
+        By its recipe it would be decided anew whenever the champion has changed since.
+        """
+        asked, task = list(nights), cls()
+        ended = task.ended_nights()
+        over = [night for night in asked if current.is_past(task.market, night) and night.isoformat() in ended]
+        return [night for night in asked if night in over or night > clock.today() or cls(as_of=night).complete()]
+
+    def ended_nights(self) -> set[str]:
+        """Return the market's nights that have a result."""
+        manifests = ((path.parent, Manifest.read(path.parent)) for path in self.results.glob("[!.]*/manifest.json"))
+        return {
+            manifest.recipe["settings"]["night"]
+            for folder, manifest in manifests
+            if manifest
+            and manifest.recipe["parameters"]["market"] == self.market
+            and not manifest.damage(folder, self.workspace().files)
+        }
+
+    @property
+    def priority(self) -> int:  # type: ignore[override]  # Luigi reads it and never sets it
+        """Put earlier nights first where a range is asked for: each meets the champion that the one before left."""
+        return date.max.toordinal() - self.as_of.toordinal() if self.as_of else 0
 
     def requires(self) -> list[Any]:
         """Need the report as of the night, and with it all else."""
