@@ -27,6 +27,7 @@ class pipeline(luigi.Config):  # noqa: N801  # Luigi takes the section's name fr
     market: str = luigi.Parameter(default="sample", description="The market meant when none is named.")
     raw: str = luigi.Parameter(default="data/raw", description="The folder with a folder of deliveries per market; only read.")
     markets: str = luigi.Parameter(default="", description="A folder with market TOML files of your own; they win over ours.")
+    mlflow_ui: str = AddressParameter(default="", description="Where the MLflow UI is served; tasks link to their run there.")
 
 
 class nightly(luigi.Config):  # noqa: N801
@@ -55,9 +56,6 @@ class alerts(luigi.Config):  # noqa: N801  # Luigi takes the section's name from
     webhook_variable: str = luigi.Parameter(default="", description="The environment variable that holds that address instead.")
     webhook_topic: str = luigi.Parameter(default="", description="The topic, where the address is that of an ntfy server.")
     timeout_seconds: str = luigi.Parameter(default="10", description="How long to wait for each answer of a server.")
-
-
-    mlflow_ui: str = AddressParameter(default="", description="Where the MLflow UI is served; tasks link to their run there.")
 
 
 def _is_address(text: str) -> bool:

@@ -559,16 +559,17 @@ class Promote(NightStage):
     def after_commit(self) -> None:
         """Move the champion where the verdict says so; tell the journal, MLflow and `current`. Each can be done again."""
         became = champion.apply_verdict(self.market, self.folder, self.challenger())
-        champion.settle(self.market)
+        is_past = became not in champion.OUTCOMES
         _log.info("%-9s %s: version %s", self.task_family, became, self.challenger().version)
-        if became in champion.OUTCOMES:  # else it was meant as of a night before the champion's
+        if not is_past:
             from pipeline.services import registry
 
+            champion.settle(self.market)
             holder = champion.read_champion(self.market)
             aliases = {"challenger": self.challenger().fingerprint, **({"champion": holder.seat.fingerprint} if holder else {})}
             registry.mirror(self.market, aliases, paths.MLFLOW, paths.workspace().locks)
         super().after_commit()
-        champion.write_receipt(self.market, self.folder, is_past=became not in champion.OUTCOMES)
+        champion.write_receipt(self.market, self.folder, is_past=is_past)
 
     def challenger(self) -> champion.Seat:
         """Return the judged model as a champion to be."""

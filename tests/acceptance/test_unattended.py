@@ -249,7 +249,9 @@ class TestALateDelivery:
 
     def wait(self, project: Project, minutes: float, *, must_arrive: bool = False) -> None:
         """Make the market wait so long."""
-        text = WAITING.format(minutes=minutes, must_arrive=str(must_arrive).lower()).replace('like = "sample"', 'like = "avito_ma"')
+        text = WAITING.format(minutes=minutes, must_arrive=str(must_arrive).lower()).replace(
+            'like = "sample"', 'like = "avito_ma"'
+        )
         (project.root / "pipeline/markets/sample.toml").write_text(text)
         set_option(project, "poll_seconds", 0.5)
 
@@ -330,7 +332,9 @@ def start_luigid(project: Project, port: int) -> subprocess.Popen[str]:
 class TestBackfill:
     """Nights in order as each would have run then; nothing present moves; stopping and going on gives the same bytes."""
 
-    def test_it_makes_the_nights_that_cron_would_have_made_and_going_on_costs_nothing(self, done: Project, tmp_path: Path) -> None:
+    def test_it_makes_the_nights_that_cron_would_have_made_and_going_on_costs_nothing(
+        self, done: Project, tmp_path: Path
+    ) -> None:
         alone, stopped = (Project(tmp_path / name) for name in ("alone", "stopped"))
         for project in (alone, stopped):
             shutil.copytree(done.root, project.root, ignore=shutil.ignore_patterns("[a-z]*-*.log"))
