@@ -75,7 +75,7 @@ def send() -> list[str]:
         with store.locked(paths.DATA / "locks" / "alerts-outbox.lock"):
             with _held():
                 lines.extend(_move_to_outbox())
-            lines.extend(outbox.flush())  # what it said before it failed stays
+            lines.extend(line for line in outbox.flush() if line)
     except OSError as error:
         lines.append(_tell_disk(error))
     return [*lines, *_send_unkept()]

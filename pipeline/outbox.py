@@ -46,7 +46,8 @@ def waiting() -> list[Outgoing]:
 def flush() -> Iterator[str]:
     """Try every channel of every message that waits, and yield a line about what was sent and what was not.
 
-    A channel that is down is not tried again for the messages behind. Raises OSError where what was sent cannot be struck off.
+    A channel that is down is not tried again for the messages behind. Where a full disk keeps nothing, the other channels are tried
+    all the same: what cannot be struck off is sent again by the next night, rather twice than never.
     """
     channels = recipients.choose_channels()
     down: set[str] = set()
@@ -59,11 +60,9 @@ def flush() -> Iterator[str]:
         for name in outgoing.pending:
             if name not in down:
                 outgoing, line = _try(outgoing, name, channels.get(name), down)
-                _write(outgoing)
-                if line:
-                    yield line
+                yield from (line, _keep(outgoing, path))
         if not outgoing.pending:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def tell_waiting() -> list[str]:
@@ -92,6 +91,15 @@ def _try(outgoing: Outgoing, name: str, channel: Channel | None, down: set[str])
         line = f"Not sent by {name} ({channel.where}): {title}: {error}. It is kept, and tried again with the next night."
         return _fail(outgoing, name, f"({channel.where}) {error}"), line
     return _strike_off(outgoing, name), f"Sent by {name} ({channel.where}): {title}" + (f"; {remark}" if remark else "")
+
+
+def _keep(outgoing: Outgoing, path: Path) -> str:
+    """Write down what an attempt came to; return a line where that failed."""
+    try:
+        _write(outgoing)
+    except OSError as error:
+        return f"{path} cannot be written ({error.strerror}): what was sent will be sent again."
+    return ""
 
 
 def _strike_off(outgoing: Outgoing, name: str) -> Outgoing:

@@ -330,6 +330,27 @@ def test_what_no_disk_can_keep_is_told_all_the_same(yard: Yard, web: WebServer, 
     assert alerts.send() == []
 
 
+def test_a_disk_that_fills_while_a_message_is_sent_holds_up_no_channel(
+    yard: Yard, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.follow(0, STALE)
+    real_put, real_write = outbox.put, outbox._write
+
+    def full(outgoing: outbox.Outgoing) -> None:
+        raise OSError(28, "No space left on device", "outbox")
+
+    def put(*arguments: Any) -> None:
+        monkeypatch.setattr(outbox, "_write", real_write)
+        real_put(*arguments)
+        monkeypatch.setattr(outbox, "_write", full)
+
+    monkeypatch.setattr(outbox, "put", put)
+    lines = alerts.send()
+    assert sum("cannot be written (No space left on device): what was sent will be sent again." in line for line in lines) == 2
+    assert len(web.bodies) == 1
+    assert yard.waiting() == []
+
+
 def test_a_draft_that_another_run_swept_away_is_written_again(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     real, calls = store.replace_text, []
 
