@@ -104,7 +104,7 @@ class RunAccount:
         for name, task in self._tasks.items():
             with contextlib.suppress(UserError, LookupError):
                 outcomes[name] = self._outcome(name, task)
-                is_shown = self._shown.get(task.name) is task  # of a range the last one's: each night told its own when it ended
+                is_shown = self._shown.get(task.name) is task  # of a range the tasks of its last night
                 if is_shown and isinstance(task, IncrementalTask) and task.is_committed():
                     summary.extend(f"{task.task_family:<9} {line}" for line in task.summary())
         for line in summary:
