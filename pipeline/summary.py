@@ -105,6 +105,23 @@ def tell_scores(account: Mapping[str, Any]) -> list[str]:
     return [*stale, f"{_count(account['live'], 'live listing', 'live listings')}{by}: {ratings}{changes}"]
 
 
+def tell_monitor(document: Mapping[str, Any]) -> list[str]:
+    """Tell how old things are and what was found, each with what it means for prices (Monitor's document)."""
+    freshness, compared, found = document["freshness"], document["compared"], document["findings"]
+    ages = {
+        "newest delivery": freshness["delivery_age_days"],
+        "newest training": freshness["trained_age_days"],
+        "prices": freshness["prices_age_days"],
+    }
+    told = ", ".join(f"{name} {_count(age, 'day', 'days')} old" for name, age in ages.items() if age is not None)
+    against = f"{compared['night']} compared with {_count(compared['nights_before'], 'night', 'nights')} before it"
+    return [
+        "; ".join(filter(None, (told, against if compared["why_not"] is None else f"nothing compared: {compared['why_not']}"))),
+        *(f"{finding['kind']}: {finding['text']} {finding['means']}" for finding in found),
+        *([] if found else ["nothing found that is not noise"]),
+    ]
+
+
 def _name_refused(refused: Mapping[str, str]) -> str:
     named = ", ".join(f"{name} ({reason})" for name, reason in list(refused.items())[:_SHOWN])
     return named + (f", and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else "")

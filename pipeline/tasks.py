@@ -1,7 +1,7 @@
 """THE GRAPH: one task per stage, from raw deliveries to a promoted model, a rating of every car for sale, and a report.
 
-    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─┬──────────────────┬─ Train ─ Evaluate ─ Promote ─ Score ─ Report ─ Nightly
-                                                    └─ Trial(n) ─ Tune ┘
+    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─┬──────────────────┬─ Train ─ Evaluate ─ Promote ─┬─ Score ─ Report ─┬─ Nightly
+                                                    └─ Trial(n) ─ Tune ┘                              └─ Monitor ────────┘
 
 Heavy libraries are imported in `build` alone: asking whether a task is complete must stay cheap.
 """
@@ -526,7 +526,7 @@ class Promote(NightStage):
     def settings(self) -> Any:
         """Depend on the night, on the champion that the challenger meets, and on what is barred."""
         found = champion.read_champion(self.market)
-        met = champion.opponent(found, self.night(), self._challenger_fingerprint())
+        met = champion.opponent(found, self.night(), self.challenger_fingerprint())
         terms = self.terms()
         return {
             "night": self.night(),
@@ -591,7 +591,8 @@ class Promote(NightStage):
         """Tell the verdict with its reasons."""
         return summary.tell_verdict(json.loads((self.folder / champion.VERDICT).read_bytes()))
 
-    def _challenger_fingerprint(self) -> str | None:
+    def challenger_fingerprint(self) -> str | None:
+        """Return the fingerprint of the judged model, None where it is not fitted yet."""
         (train,) = self.upstream("Train")
         return train.manifest.fingerprint if train.is_committed() else None
 
@@ -728,8 +729,58 @@ class Report(NightStage):
         return [f"{self.folder / 'report.html'}"]
 
 
+class Monitor(NightStage):
+    """Say what of the night's data, prices and champion is not as it was, beyond what is noise in this market."""
+
+    window: int = CountParameter(default=29, least=12, description="Newest dated deliveries that are compared.")
+    libraries = LEARNING
+    consumes = {
+        "Ingest": ("accepted.parquet",),
+        "Clean": ("listings.parquet",),
+        "Check": ("account.json",),
+        "Promote": (champion.VERDICT,),
+    }
+
+    def requires(self) -> list[Any]:
+        """Need that it is decided who is champion, and of the deliveries the newest alone: a night costs the same in every year."""
+        check = self.before(Check)
+        dated = [task for task in check.deps() if task.task_family == "Ingest" and night_of(task.delivery)]
+        return [self.before(Promote), self.before(Clean), check, *dated[-self.window :]]
+
+    def settings(self) -> Any:
+        """Depend on the night, on the champion that serves and the one before tonight's verdict, and on what the market calls stale."""
+        found, terms = champion.read_champion(self.market), self.terms()
+        (promote,) = self.upstream("Promote")
+        met = champion.opponent(found, self.night(), promote.challenger_fingerprint())
+        return {
+            "night": self.night(),
+            "deliveries": [task.delivery for task in self.upstream("Ingest")],
+            "serving": asdict(found.seat) if found else None,
+            "met": asdict(met) if met else None,
+            "currency": terms.currency,
+            "kinds": terms.canonical_columns(),
+            "features": {**terms.feature_columns(), "price": "number"},
+            "stale_after_days": terms.delivery.stale_after_days,
+            "max_data_age_days": promote.max_data_age_days,
+        }
+
+    def build(self, folder: Path) -> None:
+        """Write what was measured and found."""
+        from pipeline import monitoring
+        from pipeline.services import documents
+        from pipeline.stages import monitor
+
+        self.tell("comparing the night with those before it", 0.2)
+        sources = monitoring.gather_sources(self, self.settings())
+        documents.write_document(monitor.monitor_night(sources), folder / "monitor.json")
+
+    def summary(self) -> list[str]:
+        """Tell what was found."""
+        return summary.tell_monitor(json.loads((self.folder / "monitor.json").read_bytes()))
+
+
 class Nightly(NightStage):
-    """Do all that a night asks for, and keep what it came to: evaluate, promote, score, report."""
+    """Do all that a night asks for, and keep what it came to: evaluate, promote, score, monitor, report."""
 
     consumes = {
         "Check": ("account.json",),
@@ -737,6 +788,7 @@ class Nightly(NightStage):
         "Promote": (champion.VERDICT,),
         "Score": ("account.json",),
         "Report": (),
+        "Monitor": ("monitor.json",),
     }
 
     @classmethod
@@ -767,9 +819,9 @@ class Nightly(NightStage):
         return date.max.toordinal() - self.as_of.toordinal() if self.as_of else 0
 
     def requires(self) -> list[Any]:
-        """Need the report as of the night, and with it all else."""
+        """Need the report and the findings as of the night, and with them all else."""
         night = date.fromisoformat(self.night())
-        return [stage(market=self.market, as_of=night) for stage in (Report, Score, Promote, Clean, Check)]
+        return [stage(market=self.market, as_of=night) for stage in (Report, Monitor, Score, Promote, Clean, Check)]
 
     def settings(self) -> Any:
         """Depend on the night."""

@@ -11,7 +11,7 @@ from pipeline import Nightly
 from .conftest import Project
 from .test_scoring import append, day_after, edit, nights
 
-NIGHT = ["Nightly", "Promote", "Report", "Score"]
+NIGHT = ["Monitor", "Nightly", "Promote", "Report", "Score"]
 
 
 @pytest.fixture

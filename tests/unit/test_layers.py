@@ -134,7 +134,7 @@ def test_asking_what_is_complete_imports_no_heavy_library_and_never_raises(tmp_p
         "    assert not task.output().exists(), task\n"
         "    waiting.extend(task.deps())\n"
         "    seen.append(task.task_family)\n"
-        "assert {'Ingest', 'Check', 'Clean', 'Split', 'Train', 'Evaluate', 'Promote', 'Score', 'Report'} <= set(seen), seen\n"
+        "assert {'Ingest', 'Check', 'Clean', 'Split', 'Train', 'Evaluate', 'Promote', 'Score', 'Report', 'Monitor'} <= set(seen), seen\n"
     )
     assert run_python(program + LIST_HEAVY, tmp_path) == "[]\n"
 
