@@ -13,10 +13,14 @@ from collections.abc import Callable
 COMMANDS = {
     "explain": "say what a run would build, and why, before it runs",
     "status": "say what is current, how old it is, and what is wrong",
+    "alerts": "list what is wrong and open, and what could not be sent; try the channels",
     "price": "price one car, or every row of a file, and say where it cannot",
+    "nightly": "do all that a night asks for, with nobody watching: what cron calls",
+    "backfill": "make the nights of a span in order, reusing what is right",
     "rollback": "make an earlier champion the champion and bar the later one, or lift a bar",
     "gc": "drop results that nothing needs any more",
     "sample": "write synthetic deliveries to try the pipeline on",
+    "schedule": "print what makes cron, systemd or launchd start the nightly run",
     "luigid": "run the central scheduler and its visualiser on loopback",
 }
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import paths
+from pipeline import current, paths
 from pipeline.contender import KEPT, PROMOTED, REFUSED, Contender
 from pipeline.errors import UserError
 from pipeline.incremental import store
@@ -25,6 +25,7 @@ from pipeline.incremental.manifest import Manifest
 PROMOTE = "promote"
 VERDICT = "verdict.json"
 OUTCOMES = (PROMOTED, REFUSED, KEPT)
+_PAST = '{"past": true}\n'
 
 
 class ChampionDamaged(UserError):
@@ -107,15 +108,34 @@ def read_champion(market: str) -> Champion | None:
         ) from None
 
 
-def opponent(champion: Champion | None, night: str, challenger: str | None) -> Seat | None:
-    """Return whom a challenger, by its fingerprint, meets on a night: the champion, or whom the champion met.
+def holder_on(champion: Champion | None, night: str) -> Seat | None:
+    """Return who was champion when a night was over: a night that is made again is priced by whom it was priced by."""
+    if champion is None or night >= champion.as_of:
+        return champion.seat if champion else None
+    return _newest(seat for seat in (*champion.earlier, champion.seat) if seat.promoted_on <= night)
 
-    The latter where the challenger is the champion and was promoted this very night, so that a rerun finds the verdict. One that is not fitted yet (None) is taken for that one: it could come out the same.
+
+def opponent(champion: Champion | None, night: str, challenger: str | None) -> Seat | None:
+    """Return whom a challenger, by its fingerprint, meets on a night: the champion of that time, or whom that one met.
+
+    The latter where the challenger is that champion and was promoted this very night, so that a rerun finds the verdict. One that is not fitted yet (None) is taken for that one: it could come out the same.
     """
     if champion is None:
         return None
-    is_rerun = champion.promoted_as_of == night and challenger in (None, champion.seat.fingerprint)
-    return champion.met if is_rerun else champion.seat
+    if night >= champion.as_of:
+        is_rerun = champion.promoted_as_of == night and challenger in (None, champion.seat.fingerprint)
+        return champion.met if is_rerun else champion.seat
+    seats = (*champion.earlier, champion.seat)
+    return _newest(
+        seat
+        for seat in seats
+        if seat.promoted_on < night or (seat.promoted_on == night and challenger not in (None, seat.fingerprint))
+    )
+
+
+def _newest(seats: Iterable[Seat]) -> Seat | None:
+    """Return the seat that was promoted last, the later of two on one night."""
+    return max(reversed(tuple(seats)), key=lambda seat: seat.promoted_on, default=None)
 
 
 def bars(champion: Champion | None) -> dict[str, str]:
@@ -134,14 +154,14 @@ def held(market: str) -> Iterator[None]:
 def apply_verdict(market: str, place: Path, challenger: Seat) -> str:
     """Do what a committed verdict says, once, and return what became of it in words; the caller then settles the market.
 
-    A verdict as of a night before the champion's changes nothing: it says what would have been decided. Raises ChampionMoved
-    where the champion is no longer the one that was met.
+    A verdict as of a night before the champion's, or before what is current, changes nothing: it says what would have been decided.
+    Raises ChampionMoved where the champion is no longer the one that was met.
     """
     verdict = json.loads((place / VERDICT).read_bytes())
     with held(market):
         champion = read_champion(market)
-        if champion and verdict["night"] < champion.as_of:
-            return f"would have been {verdict['outcome']}; the champion is as of {champion.as_of} and stays"
+        if (champion and verdict["night"] < champion.as_of) or current.is_past(market, date.fromisoformat(verdict["night"])):
+            return f"would have been {verdict['outcome']}; later nights are done, and the champion stays"
         if verdict["outcome"] != PROMOTED or (champion and champion.seat.fingerprint == challenger.fingerprint):
             return str(verdict["outcome"])
         met, now = verdict["champion"], champion.seat.fingerprint if champion else None
@@ -215,7 +235,8 @@ def lift(market: str, champion: Champion, version: str, reason: str) -> Champion
 def _forget_receipts(market: str) -> None:
     """Let tonight's verdicts be acted on again: what a rollback or a lift leaves may be what an earlier verdict met."""
     for receipt in (paths.DATA / "champion" / "receipts").glob(f"{market}-*.json"):
-        receipt.unlink()
+        if receipt.read_text(encoding="utf-8") != _PAST:
+            receipt.unlink()
 
 
 def settle(market: str) -> None:
@@ -225,7 +246,7 @@ def settle(market: str) -> None:
         champion = read_champion(market)
         entries = [champion.decision] if champion and champion.decision else []
         for place in _verdicts(market):
-            if place.name not in known:
+            if place.name not in known and not _is_past(market, place):
                 verdict = json.loads((place / VERDICT).read_bytes())
                 if verdict["outcome"] not in (KEPT, PROMOTED) and not (champion and verdict["night"] < champion.as_of):
                     entries.append(_entry(market, verdict, place))
@@ -258,9 +279,9 @@ def is_settled(market: str, place: Path) -> bool:
     return _receipt(market, place).exists()
 
 
-def write_receipt(market: str, place: Path) -> None:
-    """Write down that everything that follows from a verdict was done."""
-    store.replace_text(_receipt(market, place), "{}\n")
+def write_receipt(market: str, place: Path, *, is_past: bool = False) -> None:
+    """Write down that everything that follows from a verdict was done; nothing follows from one on a night that had passed."""
+    store.replace_text(_receipt(market, place), _PAST if is_past else "{}\n")
 
 
 def drop_receipts(place: Path) -> None:
@@ -293,6 +314,13 @@ def highest_version(market: str) -> int:
     told = [entry.get(key) for entry in read_journal(market) for key in ("from", "to", "version")]
     known = [*told, *(versions(market) if champion else ()), *(champion.barred if champion else ())]
     return max((int(version) for version in known if version and str(version).isdecimal()), default=0)
+
+
+def _is_past(market: str, place: Path) -> bool:
+    """Say whether a verdict only says what would have been decided."""
+    with suppress(OSError):
+        return _receipt(market, place).read_text(encoding="utf-8") == _PAST
+    return False
 
 
 def _entry(market: str, verdict: Mapping[str, Any], place: Path) -> dict[str, Any]:

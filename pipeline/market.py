@@ -84,6 +84,12 @@ class Demands(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Arrival(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When a night's delivery comes: dated `lag_days` before the night, waited for, and without which prices grow stale."""
+
+    wait_minutes: Annotated[float, msgspec.Meta(ge=0)] = 0  # how long `nightly` waits for it
+    must_arrive: bool = False  # whether the night fails without it, or goes on and says so
+    lag_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    stale_after_days: Count = 7  # age of the newest delivery with rows from which prices are marked stale
     """When a night's delivery is to be expected, and how old the newest may grow."""
 
     wait_minutes: Annotated[float, msgspec.Meta(ge=0)] = 0

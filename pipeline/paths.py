@@ -11,6 +11,8 @@ from pipeline.incremental.workspace import Workspace
 PACKAGE = Path(__file__).parent
 DATA = Path("data")
 MODELS = Path("models")
+LOGS = DATA / "logs"
+ALERTS = DATA / "alerts"
 MLFLOW = DATA / "mlflow"
 MLFLOW_DATABASE = MLFLOW / "mlflow.db"
 
@@ -37,6 +39,14 @@ def market_folders() -> list[Path]:
     return [*([Path(own)] if own else []), PACKAGE / "markets"]
 
 
+def markets() -> list[str]:
+    """Name the markets that have deliveries or results, or else the one that is meant when none is named."""
+    described = {path.stem for folder in market_folders() for path in folder.glob("*.toml")}
+    return sorted(name for name in described if current(name).exists() or deliveries(name).is_dir()) or [
+        settings.pipeline().market
+    ]
+
+
 def current(market: str) -> Path:
     """Return the pointer to the last good results of a market."""
     return DATA / "current" / f"{market}.json"
@@ -50,3 +60,13 @@ def champion(market: str) -> Path:
 def journal(market: str) -> Path:
     """Return the journal of every decision about a market's champion."""
     return DATA / "journal" / f"{market}.jsonl"
+
+
+def alerts(market: str) -> Path:
+    """Return the file of a market's incidents."""
+    return ALERTS / f"{market}.json"
+
+
+def alerts_journal(market: str) -> Path:
+    """Return the journal of all that was told of a market's incidents."""
+    return ALERTS / f"{market}.jsonl"

@@ -78,7 +78,8 @@ class Pricer:
                 outcomes.append(self._tell(REFUSED, refusal))
                 continue
             *figures, status, reason = next(told)
-            outcomes.append(self._tell(status, "; ".join(filter(None, (reason, note))), figures))
+            stale = f"stale: {self.served.stale}" if self.served.stale and status != REFUSED else ""
+            outcomes.append(self._tell(status, "; ".join(filter(None, (reason, note, stale))), figures))
         return outcomes
 
     def _tell_unreadable(self, record: Sequence[str]) -> Outcome:

@@ -23,7 +23,7 @@ def list_rebuilt(report: Any) -> list[dict[str, Any]]:
             "name": task.name,
             "family": task.task_family,
             "outcome": (outcome := "built" if task.manifest.run == run_id() else "reused"),
-            "reasons": causes.get(task.name, []) if outcome == "built" else [],
+            "reasons": causes.get(task.label, causes.get(task.name, [])) if outcome == "built" else [],
         }
         for task in walk(report)
         if task is not report
@@ -33,5 +33,5 @@ def list_rebuilt(report: Any) -> list[dict[str, Any]]:
 def _planned_causes() -> dict[str, list[str]]:
     with contextlib.suppress(OSError, ValueError, KeyError):
         record = json.loads((paths.DATA / "runs" / f"{run_id()}.json").read_bytes())
-        return {task["name"]: [tell_cause(cause) for cause in task["causes"]] for task in record["tasks"]}
+        return {task["label"]: [tell_cause(cause) for cause in task["causes"]] for task in record["tasks"]}
     return {}

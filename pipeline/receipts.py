@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
-from pipeline import paths
+from pipeline import paths, settings
 from pipeline.incremental import store
 from pipeline.incremental.workspace import KEY_LENGTH
 
@@ -30,6 +31,15 @@ def read_receipt(evaluation: Path) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def link(evaluation: Path) -> str | None:
+    """Return the address of the training's run in the MLflow UI; None where it is not known, or no UI is set."""
+    ui, found = settings.pipeline().mlflow_ui, read_receipt(evaluation) or {}
+    if not ui or not found.keys() >= {"experiment_id", "run_id"}:  # a receipt of before there were links
+        return None
+    experiment, run = (quote(str(found[name]), safe="") for name in ("experiment_id", "run_id"))
+    return f"{ui}/#/experiments/{experiment}/runs/{run}"
 
 
 def drop_receipt(evaluation: Path) -> None:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from luigi import configuration
+
+from pipeline import paths
 from pipeline.champion import Seat, read_champion
+from pipeline.current import read_current
 from pipeline.errors import UserError
 from pipeline.incremental.errors import ResultDamaged
 from pipeline.incremental.manifest import Manifest
+from pipeline.market_files import load_market
+from pipeline.services import clock
 from pipeline.services.models import ModelUnreadable, load_model
+from pipeline.stages.freshness import tell_stale
 
 
 class NoChampion(UserError):
@@ -27,14 +36,14 @@ class ChampionUnusable(UserError):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded model with its version, its result's folder and fingerprint, and the newest night it rests on ("": undated)."""
+    """A loaded model with its version, its result's folder and fingerprint, the newest night it rests on ("": undated), and why it is stale."""
 
     model: Any
     version: str
     folder: str
     fingerprint: str
     as_of: str
-    note: str = ""
+    stale: str = ""
 
     def facts(self) -> dict[str, str]:
         """Return all but the model."""
@@ -43,7 +52,7 @@ class ServedModel:
             "folder": self.folder,
             "fingerprint": self.fingerprint,
             "as_of": self.as_of,
-            "note": self.note,
+            "stale": self.stale,
         }
 
     def tell(self) -> str:
@@ -51,7 +60,7 @@ class ServedModel:
         named = (
             f"version {self.version}, data as of {self.as_of or 'undated deliveries'}, {self.fingerprint[:16]} in {self.folder}"
         )
-        return f"{named}; {self.note}" if self.note else named
+        return f"{named}; STALE: {self.stale}" if self.stale else named
 
 
 def resolve_model(market: str) -> ServedModel:
@@ -66,7 +75,24 @@ def resolve_model(market: str) -> ServedModel:
             f"There is no champion of {market} yet, so nothing may price. `luigi --module pipeline Nightly --market {market}` judges a model; "
             "`python -m pipeline status` says whether one was refused, and why."
         )
-    return load_seat(market, champion.seat)
+    return replace(load_seat(market, champion.seat), stale=tell_stale_prices(market, champion.seat))
+
+
+def tell_stale_prices(market: str, seat: Seat) -> str:
+    """Say why a champion's prices are stale today, "" where they are not: by the newest delivery that any run has seen."""
+    terms = load_market(market, tuple(paths.market_folders()))
+    newest = max(newest_seen(market), seat.data_as_of)
+    oldest = configuration.get_config().getint("Promote", "max_data_age_days", 30)
+    return tell_stale(clock.today().isoformat(), newest, seat.data_as_of, terms.delivery.stale_after_days, oldest)
+
+
+def newest_seen(market: str) -> str:
+    """Return the night of the newest delivery with rows among the current results, "" where none is known."""
+    pointer = read_current(market)
+    place = pointer.stages.get("check", "") if pointer else ""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return str(json.loads((Path(place) / "account.json").read_bytes())["newest"])
+    return ""
 
 
 def load_seat(market: str, seat: Seat, columns: Iterable[str] | None = None) -> ServedModel:

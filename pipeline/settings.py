@@ -1,6 +1,24 @@
-"""Settings of the project: section [pipeline] of luigi.cfg, or `--pipeline-…` on the command line."""
+"""Settings of the project: sections [pipeline] and [alerts] of luigi.cfg, or `--pipeline-…` and `--alerts-…` on the command line."""
+
+import re
+import sys
+from urllib.parse import urlsplit
 
 import luigi
+
+
+class AddressParameter(luigi.Parameter[str]):
+    """The address of a web server, or nothing. The visualiser makes links of it: what is no plain http or https address is refused."""
+
+    def parse(self, text: str) -> str:
+        """Return it without a slash at its end; exits with code 2 where it is none."""
+        if text and not _is_address(text):
+            sys.stderr.write(
+                f"--pipeline-mlflow-ui {text!r}, or [pipeline] mlflow_ui in luigi.cfg, is no address like http://127.0.0.1:5000. "
+                "Empty in luigi.cfg, it means no links.\n"
+            )
+            raise SystemExit(2)  # as argparse does
+        return text.rstrip("/")
 
 
 class pipeline(luigi.Config):  # noqa: N801  # Luigi takes the section's name from the class
@@ -9,3 +27,48 @@ class pipeline(luigi.Config):  # noqa: N801  # Luigi takes the section's name fr
     market: str = luigi.Parameter(default="sample", description="The market meant when none is named.")
     raw: str = luigi.Parameter(default="data/raw", description="The folder with a folder of deliveries per market; only read.")
     markets: str = luigi.Parameter(default="", description="A folder with market TOML files of your own; they win over ours.")
+    mlflow_ui: str = AddressParameter(default="", description="Where the MLflow UI is served; tasks link to their run there.")
+
+
+class nightly(luigi.Config):  # noqa: N801
+    """What `python -m pipeline nightly` and `backfill` may do on their own."""
+
+    max_seconds: int = luigi.IntParameter(
+        default=14400, description="Seconds after which the run of one market's night is ended."
+    )
+    catch_up: int = luigi.IntParameter(default=7, description="Most missed nights that are made up for before tonight's.")
+    keep_runs: int = luigi.IntParameter(default=30, description="Runs whose results stay; 0: nothing is ever dropped.")
+    keep_logs: int = luigi.IntParameter(default=90, description="Nightly logs that stay.")
+    poll_seconds: float = luigi.FloatParameter(default=20.0, description="How often an awaited delivery is looked for.")
+
+
+class alerts(luigi.Config):  # noqa: N801  # Luigi takes the section's name from the class
+    """Whom to tell what is wrong, and how. All is text: a slip here must not end a night, and is told by `pipeline.alerts`."""
+
+    mail_to: str = luigi.Parameter(default="", description="Who gets mail, addresses with commas between; none without.")
+    mail_from: str = luigi.Parameter(default="", description="The sender (default: the first of mail_to).")
+    smtp_host: str = luigi.Parameter(default="", description="The mail server.")
+    smtp_port: str = luigi.Parameter(default="", description="Its port (default: 25, 587 or 465 by smtp_security).")
+    smtp_security: str = luigi.Parameter(default="starttls", description="none, starttls or ssl.")
+    smtp_user: str = luigi.Parameter(default="", description="The user to log in as; no login without.")
+    smtp_password_variable: str = luigi.Parameter(default="", description="The environment variable that holds the password.")
+    webhook: str = luigi.Parameter(default="", description="An address that takes JSON: Slack, ntfy or your own.")
+    webhook_variable: str = luigi.Parameter(default="", description="The environment variable that holds that address instead.")
+    webhook_topic: str = luigi.Parameter(default="", description="The topic, where the address is that of an ntfy server.")
+    timeout_seconds: str = luigi.Parameter(default="10", description="How long to wait for each answer of a server.")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port_is_right = parts.port is None or parts.port > 0
+    except ValueError:  # a port that is none, an open bracket
+        return False
+    is_plain = re.fullmatch(r"[!-~]+", text) is not None and not set(text) & set("\"'<>\\`")
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and is_plain
+        and port_is_right
+        and not (parts.query or parts.fragment)
+    )

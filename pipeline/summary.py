@@ -101,7 +101,8 @@ def tell_scores(account: Mapping[str, Any]) -> list[str]:
         if seat
         else ", no champion to price them"
     )
-    return [f"{_count(account['live'], 'live listing', 'live listings')}{by}: {ratings}{changes}"]
+    stale = [f"STALE: {account['stale']}"] if account["stale"] else []
+    return [*stale, f"{_count(account['live'], 'live listing', 'live listings')}{by}: {ratings}{changes}"]
 
 
 def tell_monitor(document: Mapping[str, Any]) -> list[str]:

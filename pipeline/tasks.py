@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ import msgspec
 from pipeline import champion, current, former, paths, receipts, summary
 from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
+from pipeline.incremental.manifest import Manifest
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
 from pipeline.market import Demands, Market
@@ -49,7 +51,8 @@ LEARNING = (*TABLES, "scikit-learn", "scipy", "skops")
 class Stage(IncrementalTask):
     """What every stage has: a market, described by its TOML."""
 
-    market: str = MarketParameter(default="sample", config_path={"section": "pipeline", "name": "market"})
+    # By name alone: RangeDaily takes a task's first positional parameter for its date.
+    market: str = MarketParameter(default="sample", positional=False, config_path={"section": "pipeline", "name": "market"})
     libraries: ClassVar[tuple[str, ...]] = TABLES
 
     @property
@@ -104,6 +107,12 @@ class Ingest(Stage):
         documents.write_document(intake.account, folder / "account.json")
 
 
+@cache
+def _read_newest(check: Path) -> str:
+    """Return the night of the newest delivery that gave a row, by the account in a result of Check, which never changes."""
+    return str(json.loads((check / "account.json").read_bytes())["newest"])
+
+
 class NoDelivery(ExplainingTask):
     """Stands for deliveries that are not there: never complete, and says so when it is run."""
 
@@ -134,6 +143,16 @@ class DatedStage(Stage):
 
     as_of: date | None = AsOfParameter(default=None)
     outside_fingerprint = frozenset({"as_of"})
+
+    @property
+    def label(self) -> str:
+        """The name and the night."""
+        return f"{self.name} as of {self.as_of}" if self.as_of else self.name
+
+    @classmethod
+    def bulk_complete(cls, nights: Iterable[date]) -> list[date]:
+        """Return the nights that ask for nothing, to RangeDaily: those that are done, and those that have not come yet."""
+        return [night for night in nights if night > clock.today() or cls(as_of=night).complete()]
 
     def before(self, stage: type[DatedStage]) -> DatedStage:
         """Return the task of another stage for the same market and night; its other parameters are its own."""
@@ -180,7 +199,9 @@ class Check(DatedStage):
         accounts = [documents.read_document(path / "account.json") for path in folders]
         demands = msgspec.convert(settings["demands"], Demands)
         account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands, self._places())
-        documents.write_document(account, folder / "account.json")
+        gave_rows = [name for name, told in zip(settings["deliveries"], accounts, strict=True) if told["accepted"]]
+        newest = max(map(night_of, gave_rows), default="")
+        documents.write_document({**account, "newest": newest}, folder / "account.json")
 
     def summary(self) -> list[str]:
         """Tell what became of the rows."""
@@ -373,8 +394,12 @@ class PointedStage(DatedStage):
         return self.as_of.isoformat() if self.as_of else self.newest_delivery()
 
     def newest_delivery(self) -> str:
-        """Return the night of the newest delivery, "" where none is dated."""
-        return max((night_of(task.delivery) for task in self._chain() if task.task_family == "Ingest"), default="")
+        """Return the night of the newest delivery that gave a row, "" where none is dated; by the names alone before Check knows more."""
+        chain = list(self._chain())
+        check = next((task for task in chain if task.task_family == "Check" and task.is_committed()), None)
+        if check:
+            return _read_newest(check.folder)
+        return max((night_of(task.delivery) for task in chain if task.task_family == "Ingest"), default="")
 
     def _stages(self) -> dict[str, str]:
         return {
@@ -449,6 +474,10 @@ class Evaluate(PointedStage):
                 recorded["version"],
                 self.market,
             )
+
+    def link(self) -> str | None:
+        """Return the training's run in the MLflow UI."""
+        return receipts.link(self.folder)
 
     def summary(self) -> list[str]:
         """Tell how good the model is."""
@@ -530,16 +559,17 @@ class Promote(NightStage):
     def after_commit(self) -> None:
         """Move the champion where the verdict says so; tell the journal, MLflow and `current`. Each can be done again."""
         became = champion.apply_verdict(self.market, self.folder, self.challenger())
-        champion.settle(self.market)
+        is_past = became not in champion.OUTCOMES
         _log.info("%-9s %s: version %s", self.task_family, became, self.challenger().version)
-        if became in champion.OUTCOMES:  # else it was meant as of a night before the champion's
+        if not is_past:
             from pipeline.services import registry
 
+            champion.settle(self.market)
             holder = champion.read_champion(self.market)
             aliases = {"challenger": self.challenger().fingerprint, **({"champion": holder.seat.fingerprint} if holder else {})}
             registry.mirror(self.market, aliases, paths.MLFLOW, paths.workspace().locks)
         super().after_commit()
-        champion.write_receipt(self.market, self.folder)
+        champion.write_receipt(self.market, self.folder, is_past=is_past)
 
     def challenger(self) -> champion.Seat:
         """Return the judged model as a champion to be."""
@@ -585,6 +615,7 @@ class Score(PointedStage):
             "newest_delivery": self.newest_delivery(),
             "before": former.find_former(self.market, night),
             "champion": asdict(seat) if seat else None,
+            "limits": [self.terms().delivery.stale_after_days, *(task.max_data_age_days for task in self.upstream("Promote"))],
         }
 
     def files(self) -> dict[str, Path]:
@@ -599,7 +630,7 @@ class Score(PointedStage):
 
         from pipeline import serving
         from pipeline.services import documents, frames
-        from pipeline.stages import appraise, score
+        from pipeline.stages import appraise, freshness, score
 
         settings, files, seat = self.settings(), self.files(), self._seat()
         listings, prices = (frames.read_frame(self.folder_of("Clean") / f"{name}.parquet") for name in ("listings", "prices"))
@@ -617,15 +648,17 @@ class Score(PointedStage):
         scored = score.score_listings(live, prices, appraisals, like_it, settings["night"], former_scores)
         since = settings["before"]["night"] if settings["before"] else None
         frames.write_frame(scored.scores, folder / "scores.parquet")
-        documents.write_document({**scored.account, "since": since, "champion": settings["champion"]}, folder / "account.json")
+        data_as_of = seat.data_as_of if seat else ""
+        stale = freshness.tell_stale(settings["night"], settings["newest_delivery"], data_as_of, *settings["limits"])
+        account = {**scored.account, "since": since, "champion": settings["champion"], "stale": stale}
+        documents.write_document(account, folder / "account.json")
 
     def summary(self) -> list[str]:
         """Tell how the live listings are rated."""
         return summary.tell_scores(json.loads((self.folder / "account.json").read_bytes()))
 
     def _seat(self) -> champion.Seat | None:
-        found = champion.read_champion(self.market)
-        return found.seat if found else None
+        return champion.holder_on(champion.read_champion(self.market), self.night())
 
 
 class Report(NightStage):
@@ -757,6 +790,33 @@ class Nightly(NightStage):
         "Report": (),
         "Monitor": ("monitor.json",),
     }
+
+    @classmethod
+    def bulk_complete(cls, nights: Iterable[date]) -> list[date]:
+        """Return the nights that ask for nothing, to RangeDaily, which fills gaps: a past night that ended stays as it was.
+
+        By its recipe it would be decided anew whenever the champion has changed since.
+        """
+        asked, task = list(nights), cls()
+        ended = task.ended_nights()
+        over = [night for night in asked if current.is_past(task.market, night) and night.isoformat() in ended]
+        return [night for night in asked if night in over or night > clock.today() or cls(as_of=night).complete()]
+
+    def ended_nights(self) -> set[str]:
+        """Return the market's nights that have a result."""
+        manifests = ((path.parent, Manifest.read(path.parent)) for path in self.results.glob("[!.]*/manifest.json"))
+        return {
+            manifest.recipe["settings"]["night"]
+            for folder, manifest in manifests
+            if manifest
+            and manifest.recipe["parameters"]["market"] == self.market
+            and not manifest.damage(folder, self.workspace().files)
+        }
+
+    @property
+    def priority(self) -> int:  # type: ignore[override]  # Luigi reads it and never sets it
+        """Put earlier nights first where a range is asked for: each meets the champion that the one before left."""
+        return date.max.toordinal() - self.as_of.toordinal() if self.as_of else 0
 
     def requires(self) -> list[Any]:
         """Need the report and the findings as of the night, and with them all else."""

@@ -184,6 +184,7 @@ def sources(**more: Any) -> Sources:
             "live_before": 5,
             "median_absolute_position": 0.1,
             "since": "2024-02-09",
+            "stale": "",
         },
         "rebuilt": [
             {"name": "Ingest drawn/1.csv", "family": "Ingest", "outcome": "built", "reasons": ["first run"]},
@@ -201,5 +202,5 @@ def without_champion() -> Sources:
         verdict_segments=compared().iloc[:0],
         serving=None,
         scores=scores(**nothing, status="refused", rating=NOT_RATED),
-        score_account={"night": NIGHT, "live": 5},
+        score_account={"night": NIGHT, "live": 5, "stale": ""},
     )

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
         load_market(options.market, tuple(paths.market_folders()))  # an unknown one is refused with the nearest name
     records, alive = ledger.read_records(paths.DATA), ledger.running(paths.DATA)
     code = 0
-    for market in [options.market] if options.market else _markets():
+    for market in [options.market] if options.market else paths.markets():
         try:
             lines = _describe(market, records, alive)
         except UserError as error:
@@ -36,20 +36,10 @@ def run(options: argparse.Namespace) -> int:
         print(market)
         for title, text in lines:
             print(f"  {title:<9} {text}")
+    code = _print_undelivered() or code
     if alive:
         print(f"running now: {', '.join(alive)}")
     return code
-
-
-def _markets() -> list[str]:
-    """Name the markets that have deliveries or results."""
-    from pipeline import paths, settings
-
-    described = {path.stem for folder in paths.market_folders() for path in folder.glob("*.toml")}
-    raw = Path(settings.pipeline().raw)
-    return sorted(name for name in described if paths.current(name).exists() or (raw / name).is_dir()) or [
-        settings.pipeline().market
-    ]
 
 
 def _describe(market: str, records: list[dict[str, Any]], alive: list[str]) -> list[tuple[str, str]]:
@@ -66,6 +56,7 @@ def _describe(market: str, records: list[dict[str, Any]], alive: list[str]) -> l
         lines.extend(_tell_current(market, pointer))
     lines.extend(_tell_champion(market))
     lines.append(("fresh", _freshness(market)))
+    lines.extend(_tell_alerts(market))
     last = next((record for record in records if record["subject"] == market), None)
     return [*lines, *(_tell_run(last, alive) if last else ())]
 
@@ -122,6 +113,34 @@ def _compare_registry(market: str, fingerprint: str) -> list[tuple[str, str]]:
             )
         ]
     return []
+
+
+def _tell_alerts(market: str) -> list[tuple[str, str]]:
+    """Tell what is open, each with since when, what it means and what to do."""
+    from pipeline import alerts
+    from pipeline.stages.notices import tell_since
+
+    try:
+        state, found = alerts.read_state(market), alerts.open_incidents(market)
+    except alerts.AlertsDamaged as error:
+        return [("wrong", str(error))]
+    told = [f"{one.text} Since {tell_since(one)}. {one.means} {one.do}" for one in found]
+    return [*(("wrong", line) for line in alerts.tell_future(state)), *(("alert", line) for line in told)]
+
+
+def _print_undelivered() -> int:
+    """Print which messages no channel took, and a slip in the settings of the channels; return that error's code."""
+    from pipeline import alerts, recipients
+    from pipeline.errors import UsageWrong
+
+    for line in alerts.tell_undelivered():
+        print(f"undelivered: {line}")
+    try:
+        recipients.check_settings()
+    except UsageWrong as error:
+        print(f"wrong: {error}")
+        return error.exit_code
+    return 0
 
 
 def _tell_run(record: dict[str, Any], alive: list[str]) -> list[tuple[str, str]]:

@@ -81,6 +81,7 @@ class Ledger:
         self._record["tasks"] = [
             {
                 "name": verdict.name,
+                "label": label,
                 "family": verdict.family,
                 "outlook": verdict.outlook,
                 "causes": [asdict(cause) for cause in verdict.causes],
@@ -88,14 +89,14 @@ class Ledger:
                 "place": verdict.place,
                 "outcome": "reused" if verdict.outlook == "reused" else None,
             }
-            for verdict in plan.verdicts.values()
+            for label, verdict in plan.verdicts.items()
         ]
         self._write()
 
     def close(self, code: int, outcomes: dict[str, Outcome], messages: list[str], summary: list[str]) -> None:
-        """Write down how it ended: `outcomes` holds each task's (outcome, place, seconds if known) by name."""
+        """Write down how it ended: `outcomes` holds each task's (outcome, place, seconds if known) by label."""
         for task in self._record["tasks"]:
-            outcome, place, seconds = outcomes.get(task["name"], ("not run", task["place"], None))
+            outcome, place, seconds = outcomes.get(task["label"], ("not run", task["place"], None))
             task |= {"outcome": outcome, "place": place, "seconds": seconds}
         state = {0: DONE, INTERRUPTED_CODE: INTERRUPTED}.get(code, FAILED)
         self._record |= {"state": state, "exit": code, "ended_at": _now(), "messages": messages, "summary": summary}
@@ -155,12 +156,15 @@ def close_killed(workspace: Workspace) -> list[str]:
 
 def _finish_tasks(tasks: list[dict[str, Any]], run: str, workspace: Workspace) -> list[dict[str, Any]]:
     """Say what became of the tasks of a run that could not: what it committed has manifests that name it."""
-    built = {
-        found.name: (folder, found) for folder in workspace.results() if (found := Manifest.read(folder)) and found.run == run
-    }
+    built: dict[str, list[tuple[str, Path, Manifest]]] = {}
+    for folder in workspace.results():
+        if (found := Manifest.read(folder)) and found.run == run:
+            built.setdefault(found.name, []).append((found.started_at, folder, found))
     for task in tasks:
-        if task["name"] in built:
-            folder, manifest = built[task["name"]]
+        results = sorted(built.get(task["name"], []), key=lambda result: result[0])
+        if results:  # more than one where a run was asked for several nights, which it takes in their order
+            built[task["name"]] = results[1:]
+            _, folder, manifest = results[0]
             task |= {"outcome": "built", "place": folder.as_posix(), "seconds": manifest.duration_s}
         elif task["outcome"] is None:
             task |= {"outcome": "not finished", "seconds": None}
@@ -184,7 +188,7 @@ def last_places(data: Path, subject: str, names: set[str]) -> dict[str, str]:
             if about not in content:
                 continue
             looked_at += 1
-            for task in json.loads(content)["tasks"]:
+            for task in reversed(json.loads(content)["tasks"]):  # of a run over several nights the last one counts
                 if task["outcome"] in ("built", "reused") and task["name"] in names and task["place"]:
                     places.setdefault(task["name"], task["place"])
         if names <= places.keys() or looked_at == _NEWEST:
@@ -199,7 +203,7 @@ def _write_record(folder: Path, record: dict[str, Any]) -> None:
 
 def _page(record: dict[str, Any]) -> str:
     rows = "".join(
-        f"<tr><td>{_text(task['name'])}<td>{_text(task['outcome'] or task['outlook'])}"
+        f"<tr><td>{_text(task.get('label', task['name']))}<td>{_text(task['outcome'] or task['outlook'])}"
         f"<td>{_text('; '.join(tell_cause(cause) for cause in task['causes']))}<td class=number>{_seconds(task['seconds'])}<td>{_text(task['place'])}"
         for task in record["tasks"]
         if task["outcome"] != "reused"

@@ -19,8 +19,8 @@ class Progress:
     def __init__(self, plan: Plan) -> None:
         """Show an empty bar."""
         self._waiting = {
-            verdict.name: max(verdict.seconds, 0.05) if verdict.seconds else _UNKNOWN_S
-            for verdict in plan.verdicts.values()
+            label: max(verdict.seconds, 0.05) if verdict.seconds else _UNKNOWN_S
+            for label, verdict in plan.verdicts.items()
             if verdict.outlook != "reused"
         }
         self._total = sum(self._waiting.values())

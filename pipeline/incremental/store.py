@@ -20,7 +20,7 @@ _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}(-journal)?")  # how `replace_text` and o
 
 @contextlib.contextmanager
 def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold an advisory lock, waiting for whoever has it (`on_wait` is called first); the file is gone when nobody holds it."""
+    """Hold an advisory lock, waiting for whoever has it (`on_wait` is called first, and may raise); the file is gone when nobody holds it."""
     handle = _acquire(path, on_wait)
     try:
         yield
@@ -131,7 +131,11 @@ def _acquire(path: Path, on_wait: Callable[[], None]) -> int:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            on_wait()
+            try:
+                on_wait()
+            except BaseException:
+                os.close(handle)
+                raise
             fcntl.flock(handle, fcntl.LOCK_EX)
         # The holder before us may have unlinked the file: a lock on a file without a name protects nothing.
         with contextlib.suppress(FileNotFoundError):

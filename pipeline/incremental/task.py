@@ -69,6 +69,15 @@ class ExplainingTask(luigi.Task):
         """The task's name for a person, the same in every run."""
         return f"{self.task_family} {self.subject}".strip()
 
+    def link(self) -> str | None:
+        """Return the address of a page that tells more of the result, for the visualiser; only asked for when the task is done."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """The name, and what tells the task from others of that name that one run may be asked for."""
+        return self.name
+
     def on_failure(self, exception: BaseException) -> str:
         """Say what the scheduler shows and the worker ends with."""
         if isinstance(exception, UserError):

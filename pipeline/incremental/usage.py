@@ -54,7 +54,8 @@ def _find_wrong_setting(argv: list[str]) -> str | None:
     """Name the first setting whose text its parameter cannot read: Luigi's own message names none."""
     parser = None if CmdlineParser.get_instance() else _parse(argv)
     for section, is_without_section, name, parameter in sorted(Register.get_all_params(), key=lambda found: found[0]):
-        text = getattr(parser.known_args, f"{section}_{name}", None) if parser else None
+        given = vars(parser.known_args) if parser else {}
+        text = given.get(f"{section}_{name}") or (given.get(name) if section == given.get("root_task") else None)
         try:
             parameter.parse(text) if text else parameter.has_task_value(section, name)
         except ValueError as error:

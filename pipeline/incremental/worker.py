@@ -27,9 +27,10 @@ import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
 from luigi.setup_logging import InterfaceLogging
 from luigi.task_register import Register, TaskClassException
+from luigi.tools.range import RangeBase
 
 from pipeline.incremental import usage
-from pipeline.incremental.errors import UserError, explain_place
+from pipeline.incremental.errors import UserError
 from pipeline.incremental.failures import tell_failure
 from pipeline.incremental.workspace import run_id
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.incremental.account import RunAccount
 
 _COMMAND_LINE = "INCREMENTAL_COMMAND_LINE"
+WATCHER_PIPE = "INCREMENTAL_WATCHER_PIPE"  # a file descriptor that reads the end of whoever watches this run
 _log = logging.getLogger("pipeline")
 
 
@@ -86,6 +88,7 @@ class ExplainingWorker(luigi.worker.Worker):
         if CmdlineParser.get_instance() is not None:
             _refuse_silent_failures()
             os.environ[_COMMAND_LINE] = "luigi"
+        end_with_watcher()
         run_id()  # named here, so that children inherit it
         super().__init__(*args, **kwargs)
 
@@ -94,10 +97,12 @@ class ExplainingWorker(luigi.worker.Worker):
         if self._account is None:
             from pipeline.incremental.account import RunAccount
 
+            if isinstance(task, RangeBase):
+                self.worker_processes = 1  # a night builds on what the one before it left
             try:
                 self._account = RunAccount.open(task)
-            except OSError as error:
-                _refuse(explain_place(error, "The record of the run", task.workspace().data.absolute()))
+            except UserError as error:
+                _refuse(error)
         try:
             return bool(super().add(task, *args, **kwargs))
         except BaseException as error:
@@ -180,7 +185,7 @@ class ExplainingWorker(luigi.worker.Worker):
         return error is not None
 
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
-        """Keep why a task failed, and escape it for the visualiser, which shows it as HTML."""
+        """Keep why a task failed, and escape it for the visualiser, which shows it as HTML; of one that is done, tell its link."""
         task_id, status = kwargs.get("task_id", ""), kwargs.get("status")
         if self._account is not None and status in ("DONE", "FAILED"):
             self._account.hear(task_id, failed=status == "FAILED")
@@ -189,6 +194,7 @@ class ExplainingWorker(luigi.worker.Worker):
             explanation = json.loads(explanation or "null")
         if status == "DONE":
             self._failures.pop(task_id, None)  # a second attempt
+            kwargs["tracking_url"] = _link_of(self._scheduled_tasks.get(task_id))
         if isinstance(explanation, str):
             if status == "FAILED":
                 self._failures[task_id] = tell_failure(explanation, *_name_of(self._scheduled_tasks.get(task_id)))
@@ -228,6 +234,8 @@ def install() -> None:
     setattr(luigi.worker, "Worker", ExplainingWorker)  # noqa: B010  # mypy: a class is not to be assigned to
     luigi.interface._run = usage.explained(luigi.interface._run)  # noqa: SLF001  # the one place that sees every slip
     sys.excepthook = usage.excepthook
+    # Luigi's own default of a range, which it warns about.
+    warnings.filterwarnings("ignore", message='Parameter "param_name" with value "None" is not of type string')
     # Luigi reads its rpc settings where its own check for unknown settings does not look.
     warnings.filterwarnings("ignore", message=".*'rpc_[a-z_]+' with value .* that is not consumed")
 
@@ -235,6 +243,13 @@ def install() -> None:
 def _name_of(task: Any) -> tuple[str, str]:
     """Return a task's name for a person, and that of the setting which limits its time."""
     return getattr(task, "name", str(task)), getattr(task, "time_limit", "worker_timeout")
+
+
+def _link_of(task: Any) -> str | None:
+    """Return the link of a task that is done: whether it was built, reused or found complete, by this process or a child of it."""
+    with contextlib.suppress(UserError, LookupError, OSError):
+        return task.link() if hasattr(task, "link") else None
+    return None
 
 
 def _refuse_silent_failures() -> None:
@@ -245,12 +260,25 @@ def _refuse_silent_failures() -> None:
         raise SystemExit(2)
 
 
-def _refuse(error: Exception) -> NoReturn:
+def _refuse(error: UserError) -> NoReturn:
     """Raise what the user can mend, as one message on the command line."""
-    if isinstance(error, UserError) and CmdlineParser.get_instance() is not None:
+    if CmdlineParser.get_instance() is not None:
         _log.error(error)
         raise SystemExit(error.exit_code)
     raise error
+
+
+def end_with_watcher() -> None:
+    """End as soon as the process that watches this run is gone, where one does: only it holds the other end of the pipe named in the environment."""
+    pipe = os.environ.pop(WATCHER_PIPE, "")
+    if pipe:
+        threading.Thread(target=_end_at_close, args=(int(pipe),), daemon=True).start()
+
+
+def _end_at_close(pipe: int) -> None:
+    with contextlib.suppress(OSError):
+        os.read(pipe, 1)
+    os._exit(1)
 
 
 def _end_with_parent() -> None:

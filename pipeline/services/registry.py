@@ -59,8 +59,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Where MLflow keeps a training: its run, and its version of the market's registered model."""
+    """Where MLflow keeps a training: its run in the market's experiment, and its version of the market's registered model."""
 
+    experiment_id: str
     run_id: str
     version: str
 
@@ -142,7 +143,7 @@ def _record(training: Training, client: MlflowClient, folder: Path) -> Recorded:
         client.log_artifact(run_id, training.card)
     version = _version(client, training, run_id)
     client.set_terminated(run_id, "FINISHED", _millis(training.started_at) + round(1000 * training.duration_s))
-    return Recorded(run_id, version)
+    return Recorded(experiment, run_id, version)
 
 
 def _experiment(client: MlflowClient, market: str, folder: Path) -> str:

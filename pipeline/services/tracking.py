@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def record(market: str, train: Any, split: Any, evaluate: Any) -> dict[str, str]
         card=evaluation / "card.json",
     )
     recorded = registry.record_training(training, paths.MLFLOW, paths.workspace().locks)
-    return {"training": manifest.fingerprint, "run_id": recorded.run_id, "version": recorded.version}
+    return {"training": manifest.fingerprint, **asdict(recorded)}
 
 
 def _parameters_of(split: Any) -> dict[str, str]:

@@ -23,6 +23,7 @@ def tell_night(
         "unreadable": intake["unreadable"],
         "listings": listings["listings"],
         "live": scores["live"],
+        "stale": scores["stale"],
         "ratings": scores["ratings"],
         "verdict": verdict["outcome"],
         "challenger": verdict["challenger"]["version"],

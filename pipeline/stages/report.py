@@ -14,7 +14,6 @@ from scipy.stats import binom
 from pipeline.listing import NOT_RATED, RATINGS
 from pipeline.stages.deals import choose_deals, plain_number, plain_text
 
-OLD_DAYS = 7  # deliveries older than a week are said to be old, loudly
 MAX_POINTS = 1200  # of a cloud: more are only black
 MAX_REASONS = 20
 MAX_DELIVERIES = 60
@@ -70,7 +69,7 @@ def make_report(sources: Sources) -> dict[str, Any]:
         "currency": sources.currency,
         "synthetic": sources.synthetic,
         "night": sources.night,
-        "data": _tell_age(sources.night, sources.newest_delivery),
+        "data": _tell_age(sources.night, sources.newest_delivery, sources.score_account["stale"]),
         "verdict": _tell_verdict(sources.verdict, sources.verdict_segments, sources.serving),
         "serving": _tell_contender(sources.serving),
         "deals": _tell_deals(sources.scores, sources.score_account, is_priced=sources.serving is not None),
@@ -105,13 +104,13 @@ def fold_rebuilt(rebuilt: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"n": len(rebuilt), "built": outcomes.count("built"), "reused": outcomes.count("reused"), "lines": lines}
 
 
-def _tell_age(night: str, newest_delivery: str) -> dict[str, Any]:
+def _tell_age(night: str, newest_delivery: str, stale: str) -> dict[str, Any]:
     age = (date.fromisoformat(night) - date.fromisoformat(newest_delivery)).days if night and newest_delivery else None
     return {
         "newest_delivery": newest_delivery,
         "is_dated": bool(newest_delivery),
         "age_days": age,
-        "is_old": age is not None and age > OLD_DAYS,
+        "stale": stale,
     }
 
 

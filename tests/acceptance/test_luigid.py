@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import sys
 import time
 import urllib.parse
@@ -59,6 +60,26 @@ def test_the_visualiser_shows_graph_progress_and_messages(project: Project, luig
     assert {node["name"] for node in graph.values()} == {"Check", "Clean", "Evaluate", "Ingest", "Split", "Train"}  # type: ignore[attr-defined]
     with urllib.request.urlopen(f"http://127.0.0.1:{luigid.port}/static/visualiser/index.html", timeout=10) as page:
         assert b"Luigi Task Visualiser" in page.read()
+
+
+def test_the_visualiser_links_to_the_run_in_mlflow_also_of_what_is_reused(project: Project, luigid: Luigid) -> None:
+    for options in ((), (), ("--workers", "2", "--Split-test-share", "0.3")):
+        code, printed = project.luigi("Evaluate", "--scheduler-port", str(luigid.port), *SMALL, *options)
+        assert code == 0, printed
+    settings = project.root / "luigi.cfg"
+    settings.write_text(settings.read_text().replace("mlflow_ui = http://127.0.0.1:5000", "mlflow_ui ="))
+    code, printed = project.luigi("Evaluate", "--scheduler-port", str(luigid.port), *SMALL)
+    assert code == 0, printed
+
+    tasks = sorted(luigid.tasks("DONE").values(), key=lambda task: task["start_time"])
+    linked = [task["tracking_url"] for task in tasks if task["name"] == "Evaluate"]
+    assert {task["tracking_url"] for task in tasks if task["name"] != "Evaluate"} == {None}
+    assert linked[0] == linked[1] != linked[2]
+    assert linked[3] is None, "no links where no UI is set"
+    with sqlite3.connect(project.root / "data/mlflow/mlflow.db") as database:
+        runs = database.execute("SELECT experiment_id, run_uuid FROM runs").fetchall()
+    database.close()
+    assert {*linked[:3]} == {f"http://127.0.0.1:5000/#/experiments/{experiment}/runs/{run}" for experiment, run in runs}
 
 
 def test_luigid_listens_on_loopback_alone_and_keeps_its_state_private(project: Project, luigid: Luigid) -> None:
