@@ -20,7 +20,20 @@ from pipeline.stages.noise import FALSE_ALARM, MIN_PAST, Deviation, cohens_h, me
 MIN_NEW = 10  # new listings of a night by which the champion is judged: fewer say nothing
 _TESTS = 2  # of the champion: its errors and its coverage
 
-_MEASURED = ("volume", "rejected", "headers", "missing", "moved", "lost", "categories", "drift", "estimates", "champion")
+_ALWAYS = (findings.NO_CHAMPION, findings.STALE_CHAMPION, findings.STALE_DELIVERY, findings.EMPTY_DELIVERY)
+# What is compared, and the kinds of findings that it can give.
+_KINDS = {
+    "volume": (findings.VOLUME,),
+    "rejected": (findings.REJECTED,),
+    "headers": (findings.ABSENT_COLUMN, findings.UNKNOWN_HEADER),
+    "missing": (findings.EMPTIED_COLUMN,),
+    "moved": (findings.MOVED_VALUES,),
+    "lost": (findings.LOST_VALUES,),
+    "categories": (findings.LOST_CATEGORY, findings.NEW_CATEGORY),
+    "drift": (findings.DRIFT,),
+    "estimates": (findings.ESTIMATES_DRIFT,),
+    "champion": (findings.CHAMPION_ERROR, findings.CHAMPION_COVERAGE),
+}
 
 Found = tuple[dict[str, Any], list[dict[str, str]]]
 
@@ -65,7 +78,8 @@ class Sources:
 def monitor_night(sources: Sources) -> dict[str, Any]:
     """Return what was measured and the findings, as plain values: money in the market's currency, shares 0–1, unknown values None.
 
-    Compared is the newest night with accepted rows: what is wrong with it stays wrong until there is a newer one. It is the same for the same
+    Compared is the newest night with accepted rows: what is wrong with it stays wrong until there is a newer one. `judged` names the kinds of
+    findings that could be told tonight: of the others nobody knows whether they are over. It is the same for the same
     sources: draws are seeded, and no clock is read.
     """
     freshness, found = _tell_freshness(sources)
@@ -84,8 +98,9 @@ def monitor_night(sources: Sources) -> dict[str, Any]:
             "why_not": None if is_comparable else _excuse(sources, nights),
             "why_no_champion": sources.why_not_judged or None,
         },
-        **{name: compared[name][0] if name in compared else None for name in _MEASURED},
-        "findings": [*found, *(finding for name in _MEASURED if name in compared for finding in compared[name][1])],
+        **{name: compared[name][0] if name in compared else None for name in _KINDS},
+        "judged": sorted({*_ALWAYS, *(kind for name, kinds in _KINDS.items() if _is_told(compared.get(name)) for kind in kinds)}),
+        "findings": [*found, *(finding for name in _KINDS if name in compared for finding in compared[name][1])],
     }
 
 
@@ -108,6 +123,11 @@ def _compare(sources: Sources, nights: Sequence[Night]) -> dict[str, Found]:
         compared["estimates"] = _compare_estimates(nights, sources.estimates)
         compared["champion"] = _judge_champion(nights, sources.estimates, sources.judged, sources.currency)
     return compared
+
+
+def _is_told(compared: Found | None) -> bool:
+    """Say whether a comparison could tell anything: a champion without enough new adverts is not over its errors."""
+    return compared is not None and compared[0].get("new", True) is not None
 
 
 def _excuse(sources: Sources, nights: Sequence[Night]) -> str:

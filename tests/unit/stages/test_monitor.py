@@ -226,6 +226,7 @@ class TestChampion:
         few = pd.concat([estimates[~is_new], estimates[is_new].head(5)])
         told = monitor_night(sources(judged=monitoring.judged(), estimates=few))
         assert (told["champion"]["n"], told["champion"]["new"], told["findings"]) == (5, None, [])
+        assert findings.CHAMPION_ERROR not in told["judged"]
 
     def test_estimates_that_moved_are_found(self):
         estimates = monitoring.draw_estimates()
@@ -237,6 +238,22 @@ class TestChampion:
         told = monitor_night(sources(why_not_judged="there was no champion before tonight's verdict"))
         assert (told["champion"], told["estimates"]) == (None, None)
         assert told["compared"]["why_no_champion"] == "there was no champion before tonight's verdict"
+
+
+class TestJudged:
+    """Of which kinds it is known tonight whether they are found."""
+
+    def test_all_where_all_can_be_compared(self):
+        told = monitor_night(sources(judged=monitoring.judged(), estimates=monitoring.draw_estimates()))
+        assert set(told["judged"]) == set(findings.KINDS)
+
+    def test_none_of_the_champion_without_one(self):
+        judged = set(monitor_night(sources())["judged"])
+        assert set(findings.KINDS) - judged == {findings.ESTIMATES_DRIFT, findings.CHAMPION_ERROR, findings.CHAMPION_COVERAGE}
+
+    def test_ages_alone_where_nothing_can_be_compared(self):
+        judged = set(monitor_night(sources(nights=MIN_PAST))["judged"])
+        assert judged == {findings.NO_CHAMPION, findings.STALE_CHAMPION, findings.STALE_DELIVERY, findings.EMPTY_DELIVERY}
 
 
 @pytest.mark.parametrize("kind", findings.KINDS)
