@@ -90,12 +90,6 @@ class Arrival(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     must_arrive: bool = False  # whether the night fails without it, or goes on and says so
     lag_days: Annotated[int, msgspec.Meta(ge=0)] = 0
     stale_after_days: Count = 7  # age of the newest delivery with rows from which prices are marked stale
-    """When a night's delivery is to be expected, and how old the newest may grow."""
-
-    wait_minutes: Annotated[float, msgspec.Meta(ge=0)] = 0
-    must_arrive: bool = False
-    lag_days: Annotated[int, msgspec.Meta(ge=0)] = 0
-    stale_after_days: Count = 7
 
 
 class Market(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
