@@ -755,7 +755,7 @@ class Monitor(NightStage):
         return {
             "night": self.night(),
             "deliveries": [task.delivery for task in self.upstream("Ingest")],
-            "serving": asdict(found.seat) if found else None,
+            "serving": asdict(serving) if (serving := champion.holder_on(found, self.night())) else None,
             "met": asdict(met) if met else None,
             "currency": terms.currency,
             "kinds": terms.canonical_columns(),

@@ -167,7 +167,7 @@ def test_what_is_killed_takes_its_children_along_and_the_next_night_makes_up_for
     assert run.returncode == (-signal.SIGKILL if whom == "nightly" else 30), printed
     if whom == "luigi":
         assert "it was killed by signal 9" in printed
-        assert "run failed" in open_alerts(after_two)
+        assert "run-failed" in open_alerts(after_two)
     deliver(after_two, "2025-01-08")
     code, printed = nightly(after_two, *OPTIONS, PIPELINE_TODAY="2025-01-08")
     assert code == 0, printed
@@ -183,7 +183,7 @@ def test_a_night_that_takes_too_long_is_ended_and_told(after_two: Project) -> No
 
     assert code == 30, printed
     assert "took longer than 6 s ([nightly] max_seconds)" in printed
-    assert open_alerts(after_two).count("run failed") == 1
+    assert open_alerts(after_two).count("run-failed") == 1
     assert "2025-01-07" in (after_two.root / "data/alerts/alerts.log").read_text()  # whose prices stay
     assert current(after_two)["as_of"] == "2025-01-07"
 
@@ -198,8 +198,8 @@ def test_a_market_that_fails_holds_up_no_other_and_no_failure_ends_with_0(after_
     assert code == 20, printed
     assert "Traceback" not in printed
     assert nights_of(after_two)[-1] == "2025-01-09"
-    assert "run failed" in open_alerts(after_two, "uk")
-    assert "run failed" not in open_alerts(after_two)
+    assert "run-failed" in open_alerts(after_two, "uk")
+    assert "run-failed" not in open_alerts(after_two)
     code, printed = after_two.pipeline("status", "--market", "uk")
     assert code == 0
     assert re.search(r"alert .*exit code 20", printed)
@@ -310,7 +310,7 @@ class TestLuigid:
                 process.communicate()
         assert run.returncode == 0, printed
         assert nights_of(after_two)[-1] == "2025-01-09"
-        assert [kind for kind in open_alerts(after_two) if kind == "run failed"] == []
+        assert [kind for kind in open_alerts(after_two) if kind == "run-failed"] == []
 
 
 def free_port() -> int:
