@@ -1,6 +1,6 @@
 """What a run says at its end."""
 
-from pipeline.summary import tell_intake, tell_listings, tell_metrics, tell_scores
+from pipeline.summary import tell_intake, tell_listings, tell_metrics, tell_monitor, tell_scores
 
 INTAKE = {
     "rows": 2021,
@@ -106,3 +106,20 @@ def test_scores_are_told_the_cheapest_first_without_ratings_that_no_listing_has(
     assert tell_scores(account) == [f"{told}; 12 ratings changed since 2024-02-28"]
     assert tell_scores({**account, "since": None}) == [told]
     assert "no champion to price them" in tell_scores({**account, "champion": None})[0]
+
+
+def test_a_monitored_night_is_told_with_ages_and_findings():
+    document = {
+        "freshness": {"delivery_age_days": 0, "trained_age_days": 1, "prices_age_days": None},
+        "compared": {"night": "2024-02-28", "nights_before": 28, "why_not": None},
+        "findings": [{"kind": "volume", "text": "The newest night has 787 cars.", "means": "The list is not whole."}],
+    }
+    assert tell_monitor(document) == [
+        "newest delivery 0 days old, newest training 1 day old; 2024-02-28 compared with 28 nights before it",
+        "volume: The newest night has 787 cars. The list is not whole.",
+    ]
+    undated = {
+        "freshness": dict.fromkeys(document["freshness"]),
+        "compared": {"why_not": "no dates"} | {"night": "", "nights_before": 0},
+    }
+    assert tell_monitor({**undated, "findings": []}) == ["nothing compared: no dates", "nothing found that is not noise"]
