@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import current, paths
+from pipeline import paths
 from pipeline.contender import KEPT, PROMOTED, REFUSED, Contender
 from pipeline.errors import UserError
 from pipeline.incremental import store
@@ -151,16 +151,16 @@ def held(market: str) -> Iterator[None]:
         yield
 
 
-def apply_verdict(market: str, place: Path, challenger: Seat) -> str:
+def apply_verdict(market: str, place: Path, challenger: Seat, *, is_past: bool = False) -> str:
     """Do what a committed verdict says, once, and return what became of it in words; the caller then settles the market.
 
-    A verdict as of a night before the champion's, or before what is current, changes nothing: it says what would have been decided.
+    A verdict as of a night before the champion's, or where later nights are done (`is_past`), changes nothing: it says what would have been decided.
     Raises ChampionMoved where the champion is no longer the one that was met.
     """
     verdict = json.loads((place / VERDICT).read_bytes())
     with held(market):
         champion = read_champion(market)
-        if (champion and verdict["night"] < champion.as_of) or current.is_past(market, date.fromisoformat(verdict["night"])):
+        if is_past or (champion and verdict["night"] < champion.as_of):
             return f"would have been {verdict['outcome']}; later nights are done, and the champion stays"
         if verdict["outcome"] != PROMOTED or (champion and champion.seat.fingerprint == challenger.fingerprint):
             return str(verdict["outcome"])

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from luigi import configuration
-
-from pipeline import paths
 from pipeline.champion import Seat, read_champion
-from pipeline.current import read_current
 from pipeline.errors import UserError
 from pipeline.incremental.errors import ResultDamaged
 from pipeline.incremental.manifest import Manifest
-from pipeline.market_files import load_market
-from pipeline.services import clock
 from pipeline.services.models import ModelUnreadable, load_model
-from pipeline.stages.freshness import tell_stale
 
 
 class NoChampion(UserError):
@@ -75,24 +66,7 @@ def resolve_model(market: str) -> ServedModel:
             f"There is no champion of {market} yet, so nothing may price. `luigi --module pipeline Nightly --market {market}` judges a model; "
             "`python -m pipeline status` says whether one was refused, and why."
         )
-    return replace(load_seat(market, champion.seat), stale=tell_stale_prices(market, champion.seat))
-
-
-def tell_stale_prices(market: str, seat: Seat) -> str:
-    """Say why a champion's prices are stale today, "" where they are not: by the newest delivery that any run has seen."""
-    terms = load_market(market, tuple(paths.market_folders()))
-    newest = max(newest_seen(market), seat.data_as_of)
-    oldest = configuration.get_config().getint("Promote", "max_data_age_days", 30)
-    return tell_stale(clock.today().isoformat(), newest, seat.data_as_of, terms.delivery.stale_after_days, oldest)
-
-
-def newest_seen(market: str) -> str:
-    """Return the night of the newest delivery with rows among the current results, "" where none is known."""
-    pointer = read_current(market)
-    place = pointer.stages.get("check", "") if pointer else ""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads((Path(place) / "account.json").read_bytes())["newest"])
-    return ""
+    return load_seat(market, champion.seat)
 
 
 def load_seat(market: str, seat: Seat, columns: Iterable[str] | None = None) -> ServedModel:

@@ -187,7 +187,8 @@ class Check(DatedStage):
     def settings(self) -> Any:
         """Depend on the market's demands and on the deliveries' names, which messages need."""
         demands = msgspec.to_builtins(self.terms().check)
-        return {"demands": demands, "deliveries": [task.delivery for task in self.upstream("Ingest")]}
+        names = [task.delivery for task in self.upstream("Ingest")]
+        return {"demands": demands, "deliveries": names, "nights": [night_of(name) for name in names]}
 
     def build(self, folder: Path) -> None:
         """Write the account of the whole intake."""
@@ -199,8 +200,7 @@ class Check(DatedStage):
         accounts = [documents.read_document(path / "account.json") for path in folders]
         demands = msgspec.convert(settings["demands"], Demands)
         account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands, self._places())
-        gave_rows = [name for name, told in zip(settings["deliveries"], accounts, strict=True) if told["accepted"]]
-        newest = max(map(night_of, gave_rows), default="")
+        newest = max((night for night, told in zip(settings["nights"], accounts, strict=True) if told["accepted"]), default="")
         documents.write_document({**account, "newest": newest}, folder / "account.json")
 
     def summary(self) -> list[str]:
@@ -558,7 +558,8 @@ class Promote(NightStage):
 
     def after_commit(self) -> None:
         """Move the champion where the verdict says so; tell the journal, MLflow and `current`. Each can be done again."""
-        became = champion.apply_verdict(self.market, self.folder, self.challenger())
+        is_past = current.is_past(self.market, date.fromisoformat(self.night()))
+        became = champion.apply_verdict(self.market, self.folder, self.challenger(), is_past=is_past)
         is_past = became not in champion.OUTCOMES
         _log.info("%-9s %s: version %s", self.task_family, became, self.challenger().version)
         if not is_past:

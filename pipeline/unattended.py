@@ -22,7 +22,6 @@ from pipeline.incremental import ledger, store
 from pipeline.market_files import load_market
 from pipeline.services import clock, scheduler
 from pipeline.services.processes import Interruption, run_watched
-from pipeline.stages.findings import KINDS as MONITORED
 
 RUN_FAILED, LATE, AHEAD, CLOCK_BACK = "run-failed", "late-delivery", "early-delivery", "clock-back"
 KINDS = (RUN_FAILED, LATE, AHEAD, CLOCK_BACK)
@@ -196,8 +195,8 @@ class Night:
             self._log.say(f"{market}, night of {self._night}: done {took}, {outcome.counts()}")
         is_back = any(finding["kind"] == CLOCK_BACK for finding in findings)
         is_monitored = not outcome.code and not is_back
-        monitored = _read_findings(outcome.place_of("Monitor")) if is_monitored else []
-        self._follow(market, [*findings, *monitored], {*KINDS, *(MONITORED if is_monitored else ())})
+        monitored, judged = _read_monitor(outcome.place_of("Monitor")) if is_monitored else ([], [])
+        self._follow(market, [*findings, *monitored], {*KINDS, *judged})
 
     def _attempt(self, market: str, findings: list[dict[str, str]]) -> Outcome:
         """Make up for missed nights, then run tonight's."""
@@ -298,7 +297,7 @@ def _read_record(run: str) -> dict[str, Any]:
     return {}
 
 
-def _read_findings(place: str) -> list[dict[str, str]]:
-    """Return what Monitor found."""
+def _read_monitor(place: str) -> tuple[list[dict[str, str]], list[str]]:
+    """Return what Monitor found, and the kinds that it could judge tonight."""
     document = json.loads((Path(place) / "monitor.json").read_bytes())
-    return [dict(finding) for finding in document["findings"]]
+    return document["findings"], document["judged"]

@@ -133,14 +133,14 @@ def _price_car(options: argparse.Namespace, name: str, market: Market, cells: di
     from pipeline.errors import UsageWrong
     from pipeline.pricing import Pricer
     from pipeline.services import exports
-    from pipeline.serving import resolve_model
+    from pipeline.staleness import resolve_dated
     from pipeline.stages import cars
 
     headers, record = list(cells), list(cells.values())
     absent = cars.find_absent(headers, market, {})
     if absent:
         raise UsageWrong(f"A price needs make, model and year: give {', '.join(f'--{column}' for column in absent)} too.")
-    pricer = Pricer(resolve_model(name), market, headers)
+    pricer = Pricer(resolve_dated(name, market.delivery), market, headers)
     with _one_thread():
         (outcome,) = pricer.price([record])
         reasons = pricer.reason(record, name) if options.why and outcome.estimate is not None else None
@@ -167,9 +167,9 @@ def _price_file(options: argparse.Namespace, name: str, market: Market) -> int:
     _judge_headers(options.input, cars_file.headers, name, market)
     counts = dict.fromkeys(("priced", "extrapolated", "refused", UNREADABLE), 0)
     with exports.replaced(options.output) if options.output else exports.standard_output() as stream:
-        from pipeline.serving import resolve_model
+        from pipeline.staleness import resolve_dated
 
-        pricer = Pricer(resolve_model(name), market, cars_file.headers, stem)
+        pricer = Pricer(resolve_dated(name, market.delivery), market, cars_file.headers, stem)
         write = _writer(options.format or "csv", stream, cars_file.headers, cars_file.separator, pricer)
         with _one_thread(), _progress(cars_file.lines - 1) as advance:
             for records in cars_file.read_chunks(CHUNK):

@@ -71,6 +71,8 @@ def _tell_champion(market: str) -> list[tuple[str, str]]:
     """Tell who prices, whether it still can, what is barred, and whether MLflow's registry says the same."""
     from pipeline import champion, paths
     from pipeline.incremental.manifest import Manifest
+    from pipeline.market_files import load_market
+    from pipeline.staleness import tell_stale_prices
 
     try:
         found = champion.read_champion(market)
@@ -85,6 +87,8 @@ def _tell_champion(market: str) -> list[tuple[str, str]]:
         ("barred", f"version {version}, by {why['who']} on {why['at'][:10]}: {why['why']}")
         for version, why in found.barred.items()
     )
+    if stale := tell_stale_prices(market, seat.data_as_of, load_market(market, tuple(paths.market_folders())).delivery):
+        lines.append(("STALE", f"prices are stale: {stale}"))
     manifest = Manifest.read(Path(seat.folder))
     damage = manifest.damage(Path(seat.folder), paths.workspace().files) if manifest else "it is gone, or its manifest is"
     if damage:

@@ -85,7 +85,6 @@ _MEANING: Mapping[str, tuple[str, str]] = {
     ),
 }
 KINDS = tuple(_MEANING)
-KINDS = tuple(_MEANING)
 
 
 def make_finding(kind: str, subject: str, text: str) -> dict[str, str]:

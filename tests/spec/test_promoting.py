@@ -374,10 +374,10 @@ def test_a_verdict_on_a_champion_that_has_moved_meanwhile_is_not_applied(
     project.run(**OTHER)
     real = champion.apply_verdict
 
-    def move_first(market: str, place: Path, challenger: champion.Seat) -> str:
+    def move_first(market: str, place: Path, challenger: champion.Seat, *, is_past: bool) -> str:
         monkeypatch.setattr(champion, "apply_verdict", real)
         undo(project)
-        return real(market, place, challenger)
+        return real(market, place, challenger, is_past=is_past)
 
     monkeypatch.setattr(champion, "apply_verdict", move_first)
     assert (

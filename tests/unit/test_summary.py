@@ -100,12 +100,13 @@ def test_scores_are_told_the_cheapest_first_without_ratings_that_no_listing_has(
         "not enough like it": 120,
         "very high price": 0,
     }
-    account = {"live": 1_234, "ratings": counts, "rating_changes": 12, "since": "2024-02-28"}
+    account = {"live": 1_234, "ratings": counts, "rating_changes": 12, "since": "2024-02-28", "stale": ""}
     account["champion"] = {"version": "7", "data_as_of": "2024-02-29"}
     told = "1,234 live listings, by version 7, data as of 2024-02-29: 45 great price, 1,000 fair price, 69 high price, 120 not enough like it"
     assert tell_scores(account) == [f"{told}; 12 ratings changed since 2024-02-28"]
     assert tell_scores({**account, "since": None}) == [told]
     assert "no champion to price them" in tell_scores({**account, "champion": None})[0]
+    assert tell_scores({**account, "stale": "nobody delivers", "since": None}) == ["STALE: nobody delivers", told]
 
 
 def test_a_monitored_night_is_told_with_ages_and_findings():
