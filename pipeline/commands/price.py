@@ -133,8 +133,8 @@ def _price_car(options: argparse.Namespace, name: str, market: Market, cells: di
     from pipeline.errors import UsageWrong
     from pipeline.pricing import Pricer
     from pipeline.services import exports
-    from pipeline.staleness import resolve_dated
     from pipeline.stages import cars
+    from pipeline.staleness import resolve_dated
 
     headers, record = list(cells), list(cells.values())
     absent = cars.find_absent(headers, market, {})

@@ -62,7 +62,7 @@ def cars(tmp_path: Path) -> Path:
 
 def price(project: Project, *arguments: str | Path, code: int = 0, **environment: object) -> str:
     """Run the command, which must end with that code and without a traceback; return what it printed."""
-    found, printed = project.run(*COMMAND, *arguments, **environment)
+    found, printed = project.run(*COMMAND, *arguments, **{"PIPELINE_TODAY": "2025-01-09", **environment})
     assert found == code, printed
     assert "Traceback" not in printed, printed
     return printed
@@ -191,6 +191,20 @@ def test_an_unknown_value_is_an_answer(trained: Project) -> None:
     assert told["reason"] == "mileage_km below 0: '-5'"
     told = json.loads(price(trained, *CAR[:8], "--fuel", "steam", "--format", "json"))
     assert (told["status"], told["reason"]) == ("priced", "fuel 'steam' is not known: left out")
+
+
+def test_stale_prices_say_so_in_every_form(trained: Project, cars: Path, tmp_path: Path) -> None:
+    why = "the newest delivery with rows is of 2025-01-08, 8 days before 2025-01-16"
+    later = {"PIPELINE_TODAY": "2025-01-16"}
+    assert f"STALE: {why}" in price(trained, *CAR, **later)
+    told = json.loads(price(trained, *CAR, "--format", "json", **later))
+    assert (told["reason"], told["priced_by"]["stale"]) == (f"stale: {why}", why)
+    price(trained, "--input", cars, "--output", tmp_path / "priced.csv", **later)
+    rows = read(tmp_path / "priced.csv")
+    assert {why in row["reason"] for row in rows if row["status"] in ("priced", "extrapolated")} == {True}
+    assert {why in row["reason"] for row in rows if row["status"] in ("refused", "unreadable")} == {False}
+    told = json.loads(price(trained, *CAR, "--format", "json", PIPELINE_TODAY="2025-01-15"))
+    assert (told["reason"], told["priced_by"]["stale"]) == ("", "")
 
 
 def test_a_model_that_was_tampered_with_is_not_loaded(harmed: Project) -> None:
