@@ -8,6 +8,7 @@
  *   FAULT_ACTION=half    half of the write is done, then the group is killed
  *   FAULT_ACTION=enospc  this operation and every later one that needs room fail: the disk is full
  *   FAULT_ACTION=eio     this one operation fails
+ *   FAULT_ACTION=clock   from this operation on, the clock of the day is 26 hours behind
  *
  * All goes by system calls, which have one form where libc has many. */
 #define _GNU_SOURCE
@@ -26,6 +27,8 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 enum verdict { GO, FAIL, HALF };
@@ -179,3 +182,24 @@ int remove(const char *path) {
 int rmdir(const char *path) { return unlinkat(AT_FDCWD, path, AT_REMOVEDIR); }
 int mkdirat(int dir, const char *path, mode_t mode) { DO("mkdir", is_new(dir, path), dir, path, syscall(SYS_mkdirat, dir, path, mode)); }
 int mkdir(const char *path, mode_t mode) { return mkdirat(AT_FDCWD, path, mode); }
+
+/* The clock of the day, which goes back in the middle of a run. */
+static time_t behind(void) {
+    return counter && fault_at && !strcmp(action, "clock") && atomic_load(counter) >= fault_at ? 26 * 3600 : 0;
+}
+int clock_gettime(clockid_t id, struct timespec *at) {
+    int code = syscall(SYS_clock_gettime, id, at);
+    if (!code && id == CLOCK_REALTIME) at->tv_sec -= behind();
+    return code;
+}
+int gettimeofday(struct timeval *restrict at, void *restrict zone) {
+    struct timespec now;
+    (void)zone;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return at->tv_sec = now.tv_sec, at->tv_usec = now.tv_nsec / 1000, 0;
+}
+time_t time(time_t *at) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return at ? *at = now.tv_sec : now.tv_sec;
+}

@@ -17,6 +17,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -81,6 +82,7 @@ class Setup:
     project: Path
     library: Path
     command: tuple[str, ...]
+    night: str = ""  # run as `nightly` on that date, nobody watching
     before: dict[str, str] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
     operations: tuple[Operation, ...] = ()
@@ -153,6 +155,16 @@ def prepare_promotion(folder: Path, plan: SamplePlan) -> Setup:
     return _observe(Setup(setup.project, setup.library, ("Promote", *BETTER)))
 
 
+def prepare_night(folder: Path, plan: SamplePlan) -> Setup:
+    """Make a project whose first night is done: the run is the second one's, by the command that cron calls."""
+    setup = prepare(folder, plan)
+    first, last = sorted((setup.project / "data/raw/sample").glob("*.csv"))
+    night = replace(setup, command=("--Train-iterations-factor", "0.02", *SETTINGS))
+    with _aside(last, folder / "last"):
+        _expect_success(run(replace(night, night=first.stem), setup.project))
+    return _observe(replace(night, night=last.stem))
+
+
 def _observe(setup: Setup) -> Setup:
     """Run a copy of the project undisturbed, and return the setup with what was seen."""
     with fresh_copy(setup) as root:
@@ -185,9 +197,13 @@ def start(setup: Setup, root: Path, at: int | None = None, action: str = "") -> 
         environment |= {"LD_PRELOAD": str(setup.library), "FAULT_ROOT": watched, "FAULT_COUNTER": str(counter)}
         environment |= {"FAULT_AT": str(at), "FAULT_ACTION": action}
     luigi = Path(sys.executable).with_name("luigi")
+    command = [luigi, "--module", "pipeline", *setup.command, "--local-scheduler"]
+    if setup.night:
+        command = [sys.executable, "-m", "pipeline", "nightly", "--market", "sample", *setup.command]
+        environment["PIPELINE_TODAY"] = setup.night
     with root.with_name("printed").open("ab") as printed:
         return subprocess.Popen(
-            [luigi, "--module", "pipeline", *setup.command, "--local-scheduler"],
+            command,
             cwd=root,
             env=environment,
             stdout=printed,
@@ -210,12 +226,12 @@ def wait(root: Path, fault: str, *runs: subprocess.Popen[bytes]) -> Disturbed:
         except subprocess.TimeoutExpired:
             found.append((LOST, f"the run hangs for {HANGS_S} s"))
             os.killpg(process.pid, signal.SIGKILL)
-        deadline = time.monotonic() + ENDS_S
-        while (alive := _members(process.pid)) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if alive:
-            found.append((LEFT, f"processes that live on: {list(alive.values())}"))
-            os.killpg(process.pid, signal.SIGKILL)
+    deadline = time.monotonic() + ENDS_S
+    while (alive := _members(root)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if alive:
+        found.append((LEFT, f"processes that live on: {list(alive.values())}"))
+        _end(*alive)
     printed = root.with_name("printed")
     text = printed.read_text(errors="replace")
     printed.unlink()
@@ -245,13 +261,88 @@ def at_moment(seed: str, number: signal.Signals, *, is_parent: bool) -> Disturba
         moment = rng.uniform(0, setup.seconds)
         process = start(setup, root)
         time.sleep(moment)
-        there = _members(process.pid)
+        there = _members(root)
         children = sorted(there.keys() - {process.pid})
         victim = process.pid if is_parent or not children else rng.choice(children)
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, number)
         who = "parent" if victim == process.pid else there[victim]
         return wait(root, f"{number.name} to {who} after {moment:.2f} s", process)
+
+    return disturb
+
+
+def at_night(seed: str) -> Disturbance:
+    """Kill the nightly, what it started, or its luigid at a random moment; half of the luigids are started again at once."""
+
+    def disturb(setup: Setup, root: Path) -> Disturbed:
+        rng = random.Random(seed)
+        moment, who = rng.uniform(0, setup.seconds), rng.choice(("nightly", "child", "luigid", "luigid, restarted"))
+        luigids = [_start_luigid(root)]
+        process = start(setup, root)
+        time.sleep(moment)
+        ours = {one for luigid in luigids for one in (luigid.pid, process.pid)}
+        children = sorted(_members(root).keys() - ours)
+        victim = (
+            luigids[0].pid
+            if who.startswith("luigid")
+            else process.pid
+            if who == "nightly" or not children
+            else rng.choice(children)
+        )
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(victim, signal.SIGKILL)
+        if who == "luigid, restarted":
+            luigids[0].wait()
+            luigids.append(_start_luigid(root, is_again=True))
+        _wait_for(process)
+        for luigid in luigids:
+            luigid.kill()
+            luigid.wait()
+        ended = wait(root, f"SIGKILL to {who} after {moment:.2f} s", process)
+        is_told = ended.code == 0 or who == "nightly"
+        return (
+            ended
+            if is_told or _has_alert(root, "run-failed")
+            else replace(ended, found=(*ended.found, (UNEXPLAINED, "no alert")))
+        )
+
+    return disturb
+
+
+def hung(seed: str) -> Disturbance:
+    """Stop all that the nightly started, at a random moment: it ends them when their time is up, and says so."""
+
+    def disturb(setup: Setup, root: Path) -> Disturbed:
+        moment = random.Random(seed).uniform(2, setup.seconds)
+        _set_option(root, "max_seconds", round(setup.seconds) + 10)
+        process = start(setup, root)
+        time.sleep(moment)
+        stopped = sorted(_members(root).keys() - {process.pid})
+        for child in stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGSTOP)
+        ended = wait(root, f"all children stopped after {moment:.2f} s", process)
+        says_so = "took longer than" in ended.printed and _has_alert(root, "run-failed")
+        _set_option(root, "max_seconds", 14400)
+        if ended.code and not says_so:
+            return replace(ended, found=(*ended.found, (UNEXPLAINED, _last_line(ended))))
+        return ended
+
+    return disturb
+
+
+def locked_database() -> Disturbance:
+    """Hold MLflow's database for as long as the run takes."""
+
+    def disturb(setup: Setup, root: Path) -> Disturbed:
+        with contextlib.closing(sqlite3.connect(root / "data/mlflow/mlflow.db", isolation_level=None)) as holder:
+            holder.execute("BEGIN EXCLUSIVE")
+            ended = run(setup, root)
+            holder.execute("ROLLBACK")
+        if not ended.code or "database is locked" not in ended.printed or "Traceback" in ended.printed:
+            return replace(ended, found=(*ended.found, (UNEXPLAINED, f"exit {ended.code}, and says: {_last_line(ended)}")))
+        return replace(ended, fault="MLflow's database is locked")
 
     return disturb
 
@@ -308,10 +399,12 @@ def state(root: Path) -> dict[str, str]:
     """Return what the project shows: the digest of each committed file but manifests, what is current, who is champion and what tells of it."""
     files = [path for folder in _results(root) for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
     shown = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    shown |= {name: "a page" for name in shown if name.startswith("data/report/")}  # it tells what its own run built
     for path in (root / "data/current").glob("*.json"):
         with contextlib.suppress(ValueError, KeyError):
             current = json.loads(path.read_bytes())
-            shown[path.relative_to(root).as_posix()] = json.dumps([current["as_of"], current["stages"]], sort_keys=True)
+            name = path.relative_to(root).as_posix()
+            shown |= {f"{name} {stage}": place for stage, place in {"as_of": current["as_of"], **current["stages"]}.items()}
     for path in (root / "data/champion").glob("[!.]*.json"):
         with contextlib.suppress(ValueError, KeyError):
             found = json.loads(path.read_bytes())
@@ -390,6 +483,16 @@ def read_log(root: Path) -> Iterator[Operation]:
         yield Operation(int(number), name, path.removeprefix(f"{root}/"))
 
 
+def plan_nights(night: Setup, moments: int, seed: str) -> list[Trial]:
+    """Return all faults of nights that nobody watches."""
+    kind = "kill -9 of nightly, child or luigid at a random moment"
+    trials = [Trial(kind, night, at_night(f"{seed}-night-{number}")) for number in range(moments)]
+    back = night.operations[:: max(1, len(night.operations) // max(1, moments // 8))]
+    trials += [Trial("the clock goes back amid a night", night, at_operation(one.number, "clock")) for one in back]
+    trials += [Trial("a hung stage", night, hung(f"{seed}-hung-{number}")) for number in range(max(1, moments // 16))]
+    return [*trials, Trial("a locked database", night, locked_database())]
+
+
 def plan_trials(small: list[Setup], larger: Setup, every: int, moments: int, seed: str) -> list[Trial]:
     """Return all faults of a campaign."""
     trials = []
@@ -461,12 +564,13 @@ def main() -> None:
         sys.exit(reason)
     every, moments = (1_000_000, 8) if options.short else (options.every, options.random)
     with tempfile.TemporaryDirectory() as name:
-        folders = [Path(name) / part for part in ("first", "later", "larger", "promotion")]
+        folders = [Path(name) / part for part in ("first", "later", "larger", "promotion", "night")]
         for folder in folders:
             folder.mkdir()
         small = [prepare(folders[0], SMALL), prepare(folders[1], SMALL, is_later=True), prepare_promotion(folders[3], SMALL)]
         larger = prepare(folders[2], LARGER, "--workers", "2")
-        trials = plan_trials(small, larger, every, moments, options.seed)
+        night = prepare_night(folders[4], SMALL)
+        trials = [*plan_trials(small, larger, every, moments, options.seed), *plan_nights(night, moments, options.seed)]
         trials = [trial for trial in trials if options.only in trial.kind]
         outcomes = try_all(trials, options.jobs, options.minutes, options.seed)
     print(report(outcomes, len(trials)))
@@ -485,15 +589,59 @@ def _results(root: Path) -> list[Path]:
     return [path for path in (*root.glob("data/*/*"), *root.glob("models/*")) if re.fullmatch("[0-9a-f]{16}", path.name)]
 
 
-def _members(group: int) -> dict[int, str]:
-    """Return the living processes of a group, with the ends of their command lines."""
+def _members(root: Path) -> dict[int, str]:
+    """Return the living processes that work in a project, with the ends of their command lines."""
     alive = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            state, _, process_group, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
-            if int(process_group) == group and state not in "ZX":
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            if state not in "ZX" and (folder / "cwd").readlink() == root:
                 alive[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ").strip()[-60:]
     return alive
+
+
+def _end(*processes: int) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def _wait_for(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(HANGS_S)
+
+
+def _start_luigid(root: Path, *, is_again: bool = False) -> subprocess.Popen[bytes]:
+    """Start luigid on a port of its own, which the project's settings name, and wait until it answers."""
+    from pipeline.services import scheduler
+
+    if not is_again:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            _set_option(root, "scheduler_port", free.getsockname()[1])
+    port = int(re.findall(r"(?m)^scheduler_port = (\d+)", (root / "luigi.cfg").read_text())[0])
+    luigid = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "luigid"],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until = time.monotonic() + ENDS_S
+    while not scheduler.answers("127.0.0.1", port) and time.monotonic() < until:
+        time.sleep(0.1)
+    return luigid
+
+
+def _set_option(root: Path, name: str, value: int) -> None:
+    path = root / "luigi.cfg"
+    path.write_text(re.sub(rf"(?m)^{name} = .*$", f"{name} = {value}", path.read_text()))
+
+
+def _has_alert(root: Path, kind: str) -> bool:
+    path = root / "data/alerts/sample.json"
+    return path.exists() and any(incident["kind"] == kind for incident in json.loads(path.read_bytes())["incidents"])
 
 
 def _reads(path: Path) -> dict[str, object] | None:

@@ -98,7 +98,7 @@ class Source:
         listings = pd.read_parquet(self.root / place / "listings.parquet", columns=["first_seen_on"])
         return {
             **row,
-            "rows in": f"{sum(one['rows'] for one in came.values()):,}" if came else "no file",
+            "rows in": f"{sum(one['rows'] for one in came.values()):,}" if came else self._tell_absent(night),
             "rejected": f"{sum(one['rejected'] + one['unreadable'] for one in came.values()):,}" if came else "",
             "new": f"{int((listings['first_seen_on'] == night.isoformat()).sum()):,}",
             "live": f"{scores['live']:,}",
@@ -106,6 +106,9 @@ class Source:
             "champion": told["champion"] or "none",
             "stale": "stale" if told["stale"] else "",
         }
+
+    def _tell_absent(self, night: date) -> str:
+        return "the bytes of an earlier file" if list(self.raw.glob(f"{night}*")) else "no file"
 
     def _read(self, record: dict[str, Any], family: str, name: str) -> dict[str, Any]:
         place = next(task["place"] for task in record["tasks"] if task["family"] == family)

@@ -90,6 +90,8 @@ def run_watched(
             return _watch(child, write, interruption, time.monotonic() + seconds)
         finally:
             _kill(child)
+            if child.stdout is not None:
+                child.stdout.close()
     finally:
         os.close(reading)
         os.close(writing)
@@ -122,8 +124,6 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
-    if child.stdout is not None:
-        child.stdout.close()
 
 
 class _Lines:
