@@ -485,12 +485,12 @@ def read_log(root: Path) -> Iterator[Operation]:
 
 def plan_nights(night: Setup, moments: int, seed: str) -> list[Trial]:
     """Return all faults of nights that nobody watches."""
-    kind = "kill -9 of nightly, child or luigid at a random moment"
+    kind = "unattended: kill -9 of nightly, child or luigid at a random moment"
     trials = [Trial(kind, night, at_night(f"{seed}-night-{number}")) for number in range(moments)]
     back = night.operations[:: max(1, len(night.operations) // max(1, moments // 8))]
-    trials += [Trial("the clock goes back amid a night", night, at_operation(one.number, "clock")) for one in back]
-    trials += [Trial("a hung stage", night, hung(f"{seed}-hung-{number}")) for number in range(max(1, moments // 16))]
-    return [*trials, Trial("a locked database", night, locked_database())]
+    trials += [Trial("unattended: the clock goes back", night, at_operation(one.number, "clock")) for one in back]
+    trials += [Trial("unattended: a hung stage", night, hung(f"{seed}-hung-{number}")) for number in range(max(1, moments // 16))]
+    return [*trials, Trial("unattended: a locked database", night, locked_database())]
 
 
 def plan_trials(small: list[Setup], larger: Setup, every: int, moments: int, seed: str) -> list[Trial]:

@@ -62,3 +62,11 @@ def test_the_harness_does_see_what_is_wrong(setup: faults.Setup) -> None:
         (root / "data/clean/.building-x").mkdir(parents=True)
         assert faults.partial(root) == [f"{folder.relative_to(root)} is not what its manifest says"]
         assert "data/clean/.building-x" in faults.left_behind(root)
+
+
+def test_a_clock_that_goes_back_amid_a_night_changes_nothing_that_is_made(tmp_path: Path) -> None:
+    setup = faults.prepare_night(tmp_path, faults.SMALL)
+    trials = [faults.Trial("clock", setup, faults.at_operation(number, "clock")) for number in spread(list(setup.operations), 2)]
+    outcomes = faults.try_all(trials, jobs=2, minutes=10, seed="0")
+    assert len(outcomes) == 2
+    assert [(outcome.fault, outcome.found) for outcome in outcomes if outcome.found] == []
