@@ -41,8 +41,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run a command; print what the user can mend as its message alone."""
-    from pipeline.errors import UsageWrong, UserError
-
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that has no arrows gets question marks
     try:
@@ -51,21 +49,30 @@ def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Name
     except BrokenPipeError:  # whoever reads has read enough; Python would say so once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except UserError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    except configparser.Error as error:
-        sys.stderr.write(f"luigi.cfg cannot be read: {' '.join(str(error).split())}\n")
-        return UsageWrong.exit_code
-    except OSError as error:
-        if error.filename is None:
-            raise
-        sys.stderr.write(f"Cannot use {error.filename}: {error.strerror}. Make room, or let this user write there.\n")
-        return UserError.exit_code
     except KeyboardInterrupt:
         return 130
-    else:
-        return code
+    except Exception as error:
+        message, code = _explain(error)
+        if not message:
+            raise
+        sys.stderr.write(f"{message}\n")
+    return code
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """Return the message and the exit code of what the user can mend; no message of anything else."""
+    from pipeline.errors import UsageWrong, UserError
+    from pipeline.incremental.usage import find_wrong_setting
+
+    if isinstance(error, UserError):
+        return str(error), error.exit_code
+    if isinstance(error, configparser.Error):
+        return f"luigi.cfg cannot be read: {' '.join(str(error).split())}", UsageWrong.exit_code
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"Cannot use {error.filename}: {error.strerror}. Make room, or let this user write there.", UserError.exit_code
+    if isinstance(error, ValueError):  # Luigi's own message does not name the setting
+        return find_wrong_setting() or "", UsageWrong.exit_code
+    return "", UserError.exit_code
 
 
 if __name__ == "__main__":

@@ -622,7 +622,7 @@ class Score(PointedStage):
     def files(self) -> dict[str, Path]:
         """Read the champion's model, what it learnt from, and the scores of the night before, as far as there are any."""
         found, seat = former.find_former(self.market, self.night()), self._seat()
-        before = {"before": Path(found["place"]) / former.FILE} if found else {}
+        before = {"former scores": Path(found["place"]) / former.FILE} if found else {}
         return before | ({"model": seat.model_file, "learnt": seat.learnt_file} if seat else {})
 
     def build(self, folder: Path) -> None:
@@ -635,7 +635,9 @@ class Score(PointedStage):
 
         settings, files, seat = self.settings(), self.files(), self._seat()
         listings, prices = (frames.read_frame(self.folder_of("Clean") / f"{name}.parquet") for name in ("listings", "prices"))
-        former_scores = frames.read_frame(files["before"], ["listing_id", "price", "rating"]) if "before" in files else None
+        former_scores = (
+            frames.read_frame(files["former scores"], ["listing_id", "price", "rating"]) if "former scores" in files else None
+        )
         live = score.select_live(listings, settings["newest_delivery"])
         if seat is None:
             appraisals, like_it = score.leave_unpriced(live)

@@ -51,10 +51,14 @@ class Log:
     """Writes lines to stderr and to a dated file in `data/logs`, as long as either can be written."""
 
     def __init__(self, kind: str) -> None:
-        """Open the file."""
+        """Open the file; a night goes on without one."""
         self.path = paths.LOGS / f"{kind}-{datetime.now(UTC):%Y-%m-%dT%H%M%S}-{os.getpid()}.log"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._streams: list[TextIO] = [self.path.open("w", encoding="utf-8", errors="backslashreplace"), sys.stderr]
+        self._streams: list[TextIO] = [sys.stderr]
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._streams.append(self.path.open("w", encoding="utf-8", errors="backslashreplace"))
+        except OSError as error:
+            self.say(f"{error.filename or self.path} cannot be written ({error.strerror}): there will be no log file", "WARNING")
 
     def write(self, line: str) -> None:
         """Write a line; a terminal that was closed and a disk that is full lose it, and not the night."""
@@ -83,7 +87,8 @@ def alone() -> Iterator[None]:
         raise AlreadyRunning(f"A nightly or a backfill is running already: {told}. Nothing was done.")
 
     with store.locked(path, refuse):
-        path.write_text(f"process {os.getpid()}, since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}\n", encoding="utf-8")
+        with contextlib.suppress(OSError):  # on a full disk nobody learns who it is
+            path.write_text(f"process {os.getpid()}, since {datetime.now().astimezone():%Y-%m-%d %H:%M:%S}\n", encoding="utf-8")
         yield
 
 
@@ -151,17 +156,18 @@ class Night:
 
     def run(self) -> int:
         """Run every market, those first whose delivery is there; return the worst exit code."""
-        started, waiting = time.monotonic(), list(self._markets)
+        started, waiting, is_told = time.monotonic(), list(self._markets), False
         while waiting and not self._interruption.signal:
             ready = [market for market in waiting if not self._waits(market, (time.monotonic() - started) / 60)]
             for market in ready:
                 if not self._interruption.signal:
                     self._run_market(market)
-            waiting = [market for market in waiting if market not in ready]
-            if waiting:
-                told = f"waiting for the delivery of {', '.join(waiting)}; nothing else is held up"
-                if not ready:
-                    self._log.say(told) if time.monotonic() - started < settings.nightly().poll_seconds else None
+            still = [market for market in waiting if market not in ready]
+            if still and (ready or not is_told):
+                self._log.say(f"waiting for the delivery of {', '.join(still)}")
+                is_told = True
+            waiting = still
+            if waiting and not ready:
                 self._interruption.wait(settings.nightly().poll_seconds)
         if self._interruption.signal:
             self._log.say(f"ended by signal {self._interruption.signal}. What is committed stays: run again to go on", "WARNING")

@@ -47,12 +47,12 @@ def excepthook(kind: type[BaseException], error: BaseException, trace: Traceback
 def _name_slip(error: BaseException, argv: list[str]) -> str | None:
     if not isinstance(error, ValueError) or isinstance(error, ParameterException):
         return str(error)
-    return _find_wrong_setting(argv)
+    return find_wrong_setting(argv)
 
 
-def _find_wrong_setting(argv: list[str]) -> str | None:
+def find_wrong_setting(argv: list[str] | None = None) -> str | None:
     """Name the first setting whose text its parameter cannot read: Luigi's own message names none."""
-    parser = None if CmdlineParser.get_instance() else _parse(argv)
+    parser = None if argv is None or CmdlineParser.get_instance() else _parse(argv)
     for section, is_without_section, name, parameter in sorted(Register.get_all_params(), key=lambda found: found[0]):
         given = vars(parser.known_args) if parser else {}
         text = given.get(f"{section}_{name}") or (given.get(name) if section == given.get("root_task") else None)
