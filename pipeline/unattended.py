@@ -258,8 +258,8 @@ class Night:
         findings.append({"kind": kind, "subject": "", "text": text, "means": means, "do": do})
 
     def _tell_failure(self, market: str, outcome: Outcome) -> dict[str, str]:
-        pointer = current.read_current(market)
-        stay = f"those of the night of {pointer.as_of} stay" if pointer and pointer.as_of else "there are none yet"
+        scored = _read_scored_night(market)
+        stay = f"those of the night of {scored} stay" if scored else "there are none yet"
         return {
             "kind": RUN_FAILED,
             "subject": "",
@@ -289,6 +289,14 @@ class Night:
             else:
                 if dropped.folders:
                     self._log.say(f"dropped {len(dropped.folders):,} results that nothing needs, {dropped.size / 1e6:,.1f} MB")
+
+
+def _read_scored_night(market: str) -> str:
+    """Return the night of the current scores, "" where there are none."""
+    pointer = current.read_current(market)
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return str(json.loads((Path(pointer.stages["score"]) / "account.json").read_bytes())["night"]) if pointer else ""
+    return ""
 
 
 def _count(number: int) -> str:

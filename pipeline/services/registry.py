@@ -21,6 +21,7 @@ os.environ["DO_NOT_TRACK"] = "true"
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pipeline import champion, paths, receipts
@@ -114,14 +115,20 @@ def open_client(folder: Path) -> MlflowClient:
         for old in [*folder.glob(f".{_DATABASE}.*"), *(folder / receipts.FOLDER).glob("*.json")]:
             old.unlink()  # receipts of a database that is gone say nothing of the new one
         draft = folder / f".{_DATABASE}.{uuid.uuid4().hex[:8]}"
-        _client(draft).search_experiments(max_results=1)
+        # By the store itself: a client would write the working folder's path into its first statement, unquoted.
+        SqlAlchemyStore(_uri(draft), (folder / "artifacts").absolute().as_uri())
         draft.replace(path)
     return _client(path)
 
 
 def _client(path: Path) -> MlflowClient:
-    uri = f"sqlite:///{path.absolute().as_posix()}"  # MLflow remembers connections by it: a relative one is that of many projects
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    return MlflowClient(tracking_uri=_uri(path), registry_uri=_uri(path))
+
+
+def _uri(path: Path) -> str:
+    return (
+        f"sqlite:///{path.absolute().as_posix()}"  # MLflow remembers connections by it: a relative one is that of many projects
+    )
 
 
 def _record(training: Training, client: MlflowClient, folder: Path) -> Recorded:
