@@ -120,6 +120,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", action="store_true", help="let the source misbehave")
     parser.add_argument("--resume", action="store_true", help="kill a backfill and let it go on")
+    parser.add_argument(
+        "--profile", default="quick", help="of all but the faults and the backfill, which are quick (default: quick)"
+    )
     parser.add_argument("--nights", type=int, default=12, help="files before the faults, or nights of the backfill (default: 12)")
     options = parser.parse_args()
     raw = os.environ.get("CARPRICE_DATA")
@@ -133,12 +136,13 @@ def main() -> int:
     elif options.resume:
         show_resume(files, options.nights)
     else:
-        show_nights(files)
+        show_nights(files, options.profile)
     return 0
 
 
-def show_nights(files: Path) -> None:
+def show_nights(files: Path, profile: str) -> None:
     """Print a row for every night from the first file to the last, and how the cost grew."""
+    print(f"Profile {profile}.\n")
     _print_head()
     with temporary_project() as root:
         compile_code(root)
@@ -146,7 +150,7 @@ def show_nights(files: Path) -> None:
         for night in _span(min(source.files), max(source.files)):
             if night in source.files:
                 source.deliver(night)
-            told.append(source.run(night))
+            told.append(source.run(night, "--Train-profile", profile))
             print(told[-1].line(), flush=True)
     done = [night for night in told if not night.code and night.night in source.files]
     third = len(done) // 3
