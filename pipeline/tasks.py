@@ -1,7 +1,7 @@
 """THE GRAPH: one task per stage, from raw deliveries to a promoted model, a rating of every car for sale, and a report.
 
-    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─┬──────────────────┬─ Train ─ Evaluate ─ Promote ─┬─ Score ─ Report ─┬─ Nightly
-                                                    └─ Trial(n) ─ Tune ┘                              └─ Monitor ────────┘
+    raw ─ Ingest(delivery) ─ Check ─ Clean ─ Split ─┬──────────────────┬─ Train ─ Evaluate ─ Promote ─┬─ Score ───┬─ Report ─ Nightly
+                                                    └─ Trial(n) ─ Tune ┘                              └─ Monitor ─┘
 
 Heavy libraries are imported in `build` alone: asking whether a task is complete must stay cheap.
 """
@@ -674,11 +674,12 @@ class Report(NightStage):
         "Evaluate": ("metrics.json", "segments.parquet", "estimates.parquet", "importance.parquet"),
         "Promote": (champion.VERDICT, "segments.parquet"),
         "Score": ("scores.parquet", "account.json"),
+        "Monitor": ("monitor.json",),
     }
 
     def requires(self) -> list[Any]:
-        """Need the scores, and all that the page tells of."""
-        return [self.before(stage) for stage in (Score, Promote, Evaluate, Split, Clean, Check)]
+        """Need the scores, the findings, and all that the page tells of."""
+        return [self.before(stage) for stage in (Score, Monitor, Promote, Evaluate, Split, Clean, Check)]
 
     def settings(self) -> Any:
         """Depend on the night and on what the market is called."""
@@ -721,6 +722,7 @@ class Report(NightStage):
             serving=account["champion"],
             scores=read("Score", "scores.parquet"),
             score_account=account,
+            monitored=read("Monitor", "monitor.json"),
             rebuilt=rebuilt.list_rebuilt(self),
         )
         told = report.make_report(sources)

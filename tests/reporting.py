@@ -186,6 +186,18 @@ def sources(**more: Any) -> Sources:
             "since": "2024-02-09",
             "stale": "",
         },
+        "monitored": {
+            "compared": {"night": NIGHT, "nights_before": 28, "why_not": None},
+            "findings": [
+                {
+                    "kind": "lost-category",
+                    "subject": "make",
+                    "text": "No car of <Lada> on 2024-02-10.",
+                    "means": "They are not seen.",
+                    "do": "Look at the source.",
+                }
+            ],
+        },
         "rebuilt": [
             {"name": "Ingest drawn/1.csv", "family": "Ingest", "outcome": "built", "reasons": ["first run"]},
             {"name": "Check drawn", "family": "Check", "outcome": "reused", "reasons": []},

@@ -55,6 +55,7 @@ class Sources:
     serving: Mapping[str, Any] | None
     scores: pd.DataFrame
     score_account: Mapping[str, Any]
+    monitored: Mapping[str, Any]
     rebuilt: Sequence[Mapping[str, Any]]
 
 
@@ -73,6 +74,7 @@ def make_report(sources: Sources) -> dict[str, Any]:
         "verdict": _tell_verdict(sources.verdict, sources.verdict_segments, sources.serving),
         "serving": _tell_contender(sources.serving),
         "deals": _tell_deals(sources.scores, sources.score_account, is_priced=sources.serving is not None),
+        "monitored": _tell_monitored(sources.monitored),
         "intake": _tell_intake(sources.intake),
         "listings": dict(sources.listings),
         "split": dict(sources.split),
@@ -178,6 +180,19 @@ def _sum_up(verdict: Mapping[str, Any], serving: Mapping[str, Any] | None) -> st
         if former is None
         else f"{name} is the new champion, in the place of version {former['version']}."
     )
+
+
+def _tell_monitored(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is not as it was, and against what the night was held."""
+    compared = document["compared"]
+    return {
+        "findings": [
+            {name: finding[name] for name in ("kind", "subject", "text", "means", "do")} for finding in document["findings"]
+        ],
+        "night": compared["night"],
+        "nights_before": compared["nights_before"],
+        "why_not": compared["why_not"],
+    }
 
 
 def _tell_deals(scores: pd.DataFrame, account: Mapping[str, Any], *, is_priced: bool) -> dict[str, Any]:

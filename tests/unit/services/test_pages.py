@@ -108,9 +108,12 @@ class TestStates:
         assert '<p class="banner" role="note"><b>Synthetic data</b>' in page_of(synthetic=True)
 
     def test_old_data_are_marked_loudly(self):
-        text = text_of(night="2024-05-19")
+        stale = "the newest delivery with rows is of 2024-02-10, 99 days before 2024-05-19"
+        text = text_of(night="2024-05-19", score_account={**sources().score_account, "stale": stale})
         assert "The newest delivery is of 2024-02-10, 99 days before." in text
-        assert "The data are 99 days old" in text
+        assert "These prices are stale" in text
+        assert f"Beware: {stale}." in text
+        assert "stale" not in text_of()
 
     def test_an_undated_market_claims_no_date(self):
         undated = {"data_as_of": "", "trained_until": None}
@@ -122,6 +125,7 @@ class TestStates:
             split={"split": "by identity", "trained_until": None, "n_train": 500, "n_test": 80},
             score_account={**sources().score_account, "night": "", "since": None},
             intake=reporting.intake(deliveries={}, examples={}),
+            monitored={"findings": [], "compared": {"night": None, "nights_before": 0, "why_not": "no delivery is dated"}},
         )
         assert "The deliveries of this market bear no dates." in text
         assert "chosen by their identity" in text
@@ -240,3 +244,13 @@ class TestSafety:
 )
 def test_values_are_written_for_a_person(write, value, expected):
     assert write(value) == expected
+
+
+def test_findings_are_told_escaped_and_so_is_that_there_are_none():
+    page = page_of()
+    assert "lost category: make" in page
+    assert "No car of &lt;Lada&gt;" in page
+    quiet = {"findings": [], "compared": {"night": None, "nights_before": 0, "why_not": "no delivery is dated"}}
+    told = text_of(monitored=quiet)
+    assert "Nothing that is more than noise" in told
+    assert "held against none before it: no delivery is dated." in told

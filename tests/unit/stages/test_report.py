@@ -112,6 +112,15 @@ class TestAge:
         assert make_report(sources(score_account=account))["data"]["stale"] == "the newest delivery is old"
 
 
+class TestMonitored:
+    """What of the night is not as it was."""
+
+    def test_findings_are_told_with_what_they_mean_and_what_to_do(self):
+        told = make_report(sources())["monitored"]
+        assert [finding["kind"] for finding in told["findings"]] == ["lost-category"]
+        assert (told["night"], told["nights_before"], told["why_not"]) == (NIGHT, 28, None)
+
+
 class TestDeals:
     """The live listings that are offered well below their estimates."""
 
