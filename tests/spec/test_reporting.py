@@ -52,5 +52,5 @@ def test_a_change_runs_exactly(project: Project, change: object, runs: list[str]
 def test_the_page_tells_what_was_built_the_upstream_first_and_why(project: Project) -> None:
     told = report(project)["rebuilt"]
     families = [line["family"] for line in told["lines"]]
-    assert families == ["Ingest", "Check", "Clean", "Split", "Train", "Evaluate", "Promote", "Score"]
-    assert {line["family"] for line in told["lines"] if line["outcome"] == "built"} == {"Promote", "Score"}
+    assert families == ["Ingest", "Check", "Clean", "Split", "Train", "Evaluate", "Promote", "Score", "Monitor"]
+    assert {line["family"] for line in told["lines"] if line["outcome"] == "built"} == {"Promote", "Score", "Monitor"}
