@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -59,6 +60,16 @@ class Log:
             self._streams.append(self.path.open("w", encoding="utf-8", errors="backslashreplace"))
         except OSError as error:
             self.say(f"{error.filename or self.path} cannot be written ({error.strerror}): there will be no log file", "WARNING")
+
+    def __enter__(self) -> Log:
+        """Write until the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        for stream in self._streams[1:]:
+            with contextlib.suppress(OSError):
+                stream.close()
 
     def write(self, line: str) -> None:
         """Write a line; a terminal that was closed and a disk that is full lose it, and not the night."""
@@ -190,6 +201,9 @@ class Night:
             outcome = self._attempt(market, findings)
         except UserError as error:
             outcome = Outcome(error.exit_code, {}, str(error))
+        except Exception as error:  # a slip of ours in one market must not cost the others their night
+            self._log.write(traceback.format_exc())
+            outcome = Outcome(luigi.retcodes.retcode().unhandled_exception, {}, f"{type(error).__name__}: {error}")
         if self._interruption.signal:
             return
         self._codes.append(outcome.code)

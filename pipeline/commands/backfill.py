@@ -39,8 +39,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageWrong(f"--to {last} lies before --from {first}.")
     if options.market:
         load_market(options.market, tuple(paths.market_folders()))
-    with unattended.alone(), Interruption().heard() as interruption:
-        log = unattended.Log("backfill")
+    with unattended.alone(), Interruption().heard() as interruption, unattended.Log("backfill") as log:
         nights = unattended.Nights(log, interruption, options.more)
         codes = [0]
         for market in [options.market] if options.market else paths.markets():

@@ -27,8 +27,7 @@ def run(options: argparse.Namespace) -> int:
     asked = read_date("--as-of", options.as_of) if options.as_of is not None else None
     if options.market:
         load_market(options.market, tuple(paths.market_folders()))  # an unknown one is refused with the nearest name
-    with unattended.alone(), Interruption().heard() as interruption:
-        log = unattended.Log("nightly")
+    with unattended.alone(), Interruption().heard() as interruption, unattended.Log("nightly") as log:
         nights = unattended.Nights(log, interruption, options.more)
         markets = [options.market] if options.market else paths.markets()
         return unattended.Night(markets, asked, nights, log, interruption).run()
