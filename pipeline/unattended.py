@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 import luigi.interface
 import luigi.retcodes
@@ -61,7 +61,7 @@ class Log:
         except OSError as error:
             self.say(f"{error.filename or self.path} cannot be written ({error.strerror}): there will be no log file", "WARNING")
 
-    def __enter__(self) -> Log:
+    def __enter__(self) -> Self:
         """Write until the end of the block."""
         return self
 
