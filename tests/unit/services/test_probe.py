@@ -52,6 +52,27 @@ def test_a_complaint_says_what_is_wrong(
     assert found is None if complaint is None else complaint in str(found)
 
 
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "was ended by signal 9"),
+        ("import os; os.kill(os.getpid(), 15)", "was ended by signal 15"),
+        ("sys.stderr.write('No space left on device'); sys.exit(75)", "could not: No space left on device"),
+    ],
+)
+def test_an_end_from_outside_says_nothing_of_the_model(
+    monkeypatch: pytest.MonkeyPatch, listings: pd.DataFrame, judged: pd.DataFrame, body: str, told: str
+) -> None:
+    answer(monkeypatch, body)
+    with pytest.raises(probe.ProbeEnded, match=told):
+        probe.find_complaint(Path("models/x"), listings, judged, max_seconds=20)
+
+
+def test_a_crash_is_the_models(monkeypatch: pytest.MonkeyPatch, listings: pd.DataFrame, judged: pd.DataFrame) -> None:
+    answer(monkeypatch, "import os; os.kill(os.getpid(), 11)")
+    assert "could not load the model" in str(probe.find_complaint(Path("models/x"), listings, judged, max_seconds=20))
+
+
 def test_a_model_that_is_not_there_is_said_without_a_traceback(
     listings: pd.DataFrame, judged: pd.DataFrame, tmp_path: Path
 ) -> None:
