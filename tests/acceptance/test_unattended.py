@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,25 @@ def nightly(project: Project, *arguments: str, **environment: Any) -> tuple[int,
     return project.run(sys.executable, "-m", "pipeline", "nightly", *arguments, **environment)
 
 
+# Whoever started the tests may ignore a closed terminal, as nohup does, and what ignores it hands that on.
+_LIKE_CRON = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+_started: list[subprocess.Popen[str]] = []
+
+
 def start_nightly(project: Project, *arguments: str, **environment: Any) -> subprocess.Popen[str]:
-    return project.start(sys.executable, "-m", "pipeline", "nightly", *arguments, **environment)
+    _started.append(project.start(sys.executable, "-c", _LIKE_CRON, "-m", "pipeline", "nightly", *arguments, **environment))
+    return _started[-1]
+
+
+@pytest.fixture(autouse=True)
+def _end_what_was_started() -> Iterator[None]:
+    """End what a test that failed left running: it would slow down all that follow."""
+    yield
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def set_option(project: Project, name: str, value: object) -> None:
