@@ -54,6 +54,7 @@ def monitor_as_of(intakes: Mapping[str, Intake], market: Market, night: str) -> 
             market=MARKET,
             currency=market.currency,
             night=night,
+            newest_delivery=max((name for name, intake in up_to.items() if len(intake.accepted)), default=""),
             stale_after_days=market.delivery.stale_after_days,
             max_data_age_days=30,
             accounts={name: intake.account for name, intake in up_to.items()},

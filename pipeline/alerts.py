@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 from pipeline import outbox, paths, recipients
@@ -225,7 +224,7 @@ def _note(market: str, told: Sequence[Notice]) -> list[str]:
         ]
         if entries:
             gap = "\n" if before and not before.endswith("\n") else ""
-            _replace(path, before + gap + "\n".join(entries) + "\n")
+            store.replace_text(path, before + gap + "\n".join(entries) + "\n")
     except OSError as error:
         return [_tell_disk(error)]
     return []
@@ -276,14 +275,7 @@ def _write(state: State) -> None:
         "incidents": [asdict(incident) for incident in state.incidents],
         "notices": [asdict(notice) for notice in state.notices],
     }
-    _replace(paths.alerts(state.market), json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-
-
-def _replace(path: Path, text: str) -> None:
-    try:
-        store.replace_text(path, text)
-    except FileNotFoundError:  # a run that began in this moment takes a draft for what a killed one left
-        store.replace_text(path, text)
+    store.replace_text(paths.alerts(state.market), json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 @contextmanager

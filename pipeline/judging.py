@@ -26,7 +26,7 @@ def judge_challenger(task: Any, settings: dict[str, Any], rules: promote.Rules) 
     estimates = frames.read_frame(task.folder_of("Evaluate") / "estimates.parquet")
     metrics = documents.read_document(task.folder_of("Evaluate") / "metrics.json")
     conditions = promote.Conditions(
-        barred=settings["barred"].get(challenger.fingerprint),
+        barred=settings["barred"],
         data_age_days=_age_days(settings["night"], settings["newest_delivery"]),
         complaint=probe.find_complaint(Path(challenger.folder), test, estimates, task.max_probe_seconds),
         synthetic=settings["synthetic"],

@@ -24,7 +24,8 @@ def gather_sources(task: Any, settings: dict[str, Any]) -> monitor.Sources:
     """
     ingests = dict(zip(settings["deliveries"], task.upstream("Ingest"), strict=True))
     accepted = {name: frames.read_frame(ingest.folder / "accepted.parquet") for name, ingest in ingests.items()}
-    accounts = documents.read_document(task.folder_of("Check") / "account.json")["deliveries"]
+    intake = documents.read_document(task.folder_of("Check") / "account.json")
+    accounts = intake["deliveries"]
     judged, estimates, excuse = None, None, _NO_CHAMPION
     if settings["met"]:
         seen = pd.concat([rows["listing_id"] for rows in accepted.values()]) if accepted else []
@@ -36,6 +37,7 @@ def gather_sources(task: Any, settings: dict[str, Any]) -> monitor.Sources:
             name: settings[name]
             for name in ("currency", "night", "stale_after_days", "max_data_age_days", "kinds", "features", "serving")
         },
+        newest_delivery=intake["newest"],
         accounts=accounts,
         nights={name: night_of(name) for name in accounts},
         accepted=accepted,

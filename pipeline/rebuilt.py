@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from typing import Any
 
 from pipeline import paths
-from pipeline.incremental.ledger import tell_cause
+from pipeline.incremental.ledger import read_record, tell_cause
 from pipeline.incremental.plan import walk
 from pipeline.incremental.workspace import run_id
 
@@ -31,7 +29,5 @@ def list_rebuilt(report: Any) -> list[dict[str, Any]]:
 
 
 def _planned_causes() -> dict[str, list[str]]:
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        record = json.loads((paths.DATA / "runs" / f"{run_id()}.json").read_bytes())
-        return {task["label"]: [tell_cause(cause) for cause in task["causes"]] for task in record["tasks"]}
-    return {}
+    tasks = read_record(paths.DATA, run_id()).get("tasks", ())
+    return {task["label"]: [tell_cause(cause) for cause in task["causes"]] for task in tasks}

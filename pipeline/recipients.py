@@ -11,7 +11,8 @@ from email.utils import parseaddr
 
 from pipeline import paths, settings
 from pipeline.errors import UsageWrong
-from pipeline.services.channels import NONE, USUAL_PORTS, Channel, ChannelFailed, File, Mail, Message, Webhook, is_web_address
+from pipeline.services.addresses import is_web_address
+from pipeline.services.channels import NONE, USUAL_PORTS, Channel, ChannelFailed, File, Mail, Message, Webhook
 
 FILE, WEBHOOK, MAIL = "file", "webhook", "mail"
 _LONGEST_TIMEOUT_S = 300

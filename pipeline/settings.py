@@ -1,10 +1,10 @@
 """Settings of the project: sections [pipeline] and [alerts] of luigi.cfg, or `--pipeline-…` and `--alerts-…` on the command line."""
 
-import re
 import sys
-from urllib.parse import urlsplit
 
 import luigi
+
+from pipeline.services.addresses import is_web_address
 
 
 class AddressParameter(luigi.Parameter[str]):
@@ -12,7 +12,7 @@ class AddressParameter(luigi.Parameter[str]):
 
     def parse(self, text: str) -> str:
         """Return it without a slash at its end; exits with code 2 where it is none."""
-        if text and not _is_address(text):
+        if text and (not is_web_address(text) or set(text) & set("?#")):
             sys.stderr.write(
                 f"--pipeline-mlflow-ui {text!r}, or [pipeline] mlflow_ui in luigi.cfg, is no address like http://127.0.0.1:5000. "
                 "Empty in luigi.cfg, it means no links.\n"
@@ -56,19 +56,3 @@ class alerts(luigi.Config):  # noqa: N801  # Luigi takes the section's name from
     webhook_variable: str = luigi.Parameter(default="", description="The environment variable that holds that address instead.")
     webhook_topic: str = luigi.Parameter(default="", description="The topic, where the address is that of an ntfy server.")
     timeout_seconds: str = luigi.Parameter(default="10", description="How long to wait for each answer of a server.")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        port_is_right = parts.port is None or parts.port > 0
-    except ValueError:  # a port that is none, an open bracket
-        return False
-    is_plain = re.fullmatch(r"[!-~]+", text) is not None and not set(text) & set("\"'<>\\`")
-    return (
-        parts.scheme in ("http", "https")
-        and bool(parts.hostname)
-        and is_plain
-        and port_is_right
-        and not (parts.query or parts.fragment)
-    )

@@ -23,7 +23,6 @@ import msgspec
 from pipeline import champion, current, former, paths, receipts, summary
 from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
-from pipeline.incremental.manifest import Manifest
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
 from pipeline.market import Demands, Market
@@ -524,15 +523,16 @@ class Promote(NightStage):
         return [self.before(stage) for stage in (Evaluate, Split, Train)]
 
     def settings(self) -> Any:
-        """Depend on the night, on the champion that the challenger meets, and on what is barred."""
+        """Depend on the night, on the champion that the challenger meets, and on whether the challenger is barred."""
         found = champion.read_champion(self.market)
-        met = champion.opponent(found, self.night(), self.challenger_fingerprint())
+        challenger = self.challenger_fingerprint()
+        met = champion.opponent(found, self.night(), challenger)
         terms = self.terms()
         return {
             "night": self.night(),
             "newest_delivery": self.newest_delivery(),
             "champion": asdict(met) if met else None,
-            "barred": champion.bars(found),
+            "barred": champion.bars(found).get(challenger or ""),
             "currency": terms.currency,
             "synthetic": terms.synthetic,
         }
@@ -795,28 +795,6 @@ class Nightly(NightStage):
         "Report": (),
         "Monitor": ("monitor.json",),
     }
-
-    @classmethod
-    def bulk_complete(cls, nights: Iterable[date]) -> list[date]:
-        """Return the nights that ask for nothing, to RangeDaily, which fills gaps: a past night that ended stays as it was.
-
-        By its recipe it would be decided anew whenever the champion has changed since.
-        """
-        asked, task = list(nights), cls()
-        ended = task.ended_nights()
-        over = [night for night in asked if current.is_past(task.market, night) and night.isoformat() in ended]
-        return [night for night in asked if night in over or night > clock.today() or cls(as_of=night).complete()]
-
-    def ended_nights(self) -> set[str]:
-        """Return the market's nights that have a result."""
-        manifests = ((path.parent, Manifest.read(path.parent)) for path in self.results.glob("[!.]*/manifest.json"))
-        return {
-            manifest.recipe["settings"]["night"]
-            for folder, manifest in manifests
-            if manifest
-            and manifest.recipe["parameters"]["market"] == self.market
-            and not manifest.damage(folder, self.workspace().files)
-        }
 
     @property
     def priority(self) -> int:  # type: ignore[override]  # Luigi reads it and never sets it

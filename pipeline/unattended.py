@@ -17,7 +17,7 @@ from typing import Any, Self, TextIO
 import luigi.interface
 import luigi.retcodes
 
-from pipeline import alerts, arrivals, current, paths, settings
+from pipeline import alerts, current, expected, paths, settings
 from pipeline.errors import AlreadyRunning, NoUsableDelivery, UserError
 from pipeline.incremental import ledger, store
 from pipeline.market_files import load_market
@@ -103,7 +103,7 @@ def alone() -> Iterator[None]:
         yield
 
 
-class Nights:
+class NightRunner:
     """Runs nights of markets as children, one after the other."""
 
     def __init__(self, log: Log, interruption: Interruption, options: Sequence[str] = ()) -> None:
@@ -132,7 +132,7 @@ class Nights:
         limit = settings.nightly().max_seconds
         environment = {"INCREMENTAL_RUN": run, "PIPELINE_TODAY": str(night)}
         ended = run_watched(command, self._log.write, self._interruption, limit, environment)
-        record = _read_record(run)
+        record = ledger.read_record(paths.DATA, run)
         if self._interruption.signal:
             return Outcome(self._interruption.exit_code, record, "it was interrupted")
         if ended.is_late:
@@ -140,7 +140,7 @@ class Nights:
             return Outcome(UserError.exit_code, record, message)
         if ended.code < 0:
             ledger.close_killed(paths.workspace())
-            return Outcome(UserError.exit_code, _read_record(run), f"it was killed by signal {-ended.code}")
+            return Outcome(UserError.exit_code, ledger.read_record(paths.DATA, run), f"it was killed by signal {-ended.code}")
         return Outcome(ended.code, record, " ".join(record.get("messages", ())) or ended.last_line)
 
     def _is_lost(self, outcome: Outcome) -> bool:
@@ -152,15 +152,17 @@ class Nights:
         return outcome.code != 0 or not tasks or any(task["outcome"] not in _SUCCEEDED for task in tasks)
 
 
-class Night:
+class Tonight:
     """Tonight, for several markets: waits for what is late, makes up for what was missed, and tells a person what matters."""
 
-    def __init__(self, markets: Sequence[str], asked: date | None, nights: Nights, log: Log, interruption: Interruption) -> None:
+    def __init__(
+        self, markets: Sequence[str], asked: date | None, runner: NightRunner, log: Log, interruption: Interruption
+    ) -> None:
         """Work on `markets`, each as of the night that was asked for, or today's."""
         self._markets = list(markets)
         self._is_asked = asked is not None
         self._night = asked or clock.today()
-        self._nights = nights
+        self._runner = runner
         self._log = log
         self._interruption = interruption
         self._codes = [0]
@@ -191,7 +193,7 @@ class Night:
     def _waits(self, market: str, minutes: float) -> bool:
         with contextlib.suppress(UserError):  # its run says what is wrong
             terms = load_market(market, tuple(paths.market_folders()))
-            return minutes < terms.delivery.wait_minutes and arrivals.is_awaited(market, terms, self._night)
+            return minutes < terms.delivery.wait_minutes and expected.is_awaited(market, terms, self._night)
         return False
 
     def _run_market(self, market: str) -> None:
@@ -222,7 +224,7 @@ class Night:
         """Make up for missed nights, then run tonight's."""
         terms = load_market(market, tuple(paths.market_folders()))
         self._look_at_clock(market, findings)
-        if not self._is_asked and (ahead := arrivals.list_ahead(market, terms, self._night)):
+        if not self._is_asked and (ahead := expected.list_ahead(market, terms, self._night)):
             self._find(
                 findings,
                 AHEAD,
@@ -230,10 +232,9 @@ class Night:
                 "What is dated in the future is left out until its night comes: prices do not know of it.",
                 "See whether this machine's clock or the names of the files are wrong.",
             )
-        expected = arrivals.expected_night(terms, self._night)
-        is_late = (terms.delivery.wait_minutes or terms.delivery.must_arrive) and arrivals.is_awaited(market, terms, self._night)
+        is_late = (terms.delivery.wait_minutes or terms.delivery.must_arrive) and expected.is_awaited(market, terms, self._night)
         if is_late:
-            waited = f"The delivery of {expected} has not come, or is not whole, after {terms.delivery.wait_minutes:g} minutes"
+            waited = f"The delivery of {expected.expected_night(terms, self._night)} has not come, or is not whole, after {terms.delivery.wait_minutes:g} minutes"
             if terms.delivery.must_arrive:
                 raise NoUsableDelivery(
                     f"{waited}, and [delivery] must_arrive of the market's TOML says that the night cannot do without it. "
@@ -247,15 +248,15 @@ class Night:
                 "See whether the source, or the fetching of it, has stopped.",
             )
             self._log.say(f"{market}: {waited}: going on without it", "WARNING")
-        for missed in arrivals.list_missed(market, terms, self._night, settings.nightly().catch_up):
+        for missed in expected.list_missed(market, terms, self._night, settings.nightly().catch_up):
             self._log.say(f"{market}: making up for the night of {missed}, which was missed")
-            outcome = self._nights.run(market, missed)
+            outcome = self._runner.run(market, missed)
             if self._interruption.signal:
                 return outcome
             if outcome.code:
                 self._codes.append(outcome.code)
                 self._log.say(f"{market}, night of {missed}: exit code {outcome.code}: {outcome.message}", "ERROR")
-        return self._nights.run(market, self._night)
+        return self._runner.run(market, self._night)
 
     def _look_at_clock(self, market: str, findings: list[dict[str, str]]) -> None:
         pointer = current.read_current(market)
@@ -315,14 +316,6 @@ def _read_scored_night(market: str) -> str:
 
 def _count(number: int) -> str:
     return "1 delivery is" if number == 1 else f"{number:,} deliveries are"
-
-
-def _read_record(run: str) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
-        record = json.loads((paths.DATA / "runs" / f"{run}.json").read_bytes())
-        if isinstance(record, dict):
-            return record
-    return {}
 
 
 def _read_monitor(place: str) -> tuple[list[dict[str, str]], list[str]]:

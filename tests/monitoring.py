@@ -107,6 +107,7 @@ def sources(change: Change | None = None, nights: int = NIGHTS, newest: dict[str
         "night": night_of(nights - 1),
         "stale_after_days": 7,
         "max_data_age_days": 30,
+        "newest_delivery": max((name.removesuffix(".csv") for name, told in accounts.items() if told["accepted"]), default=""),
         "accounts": accounts,
         "nights": {name: name.removesuffix(".csv") for name in accounts},
         "accepted": cars,

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.unattended import Log, Nights
+    from pipeline.unattended import Log, NightRunner
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,11 +40,11 @@ def run(options: argparse.Namespace) -> int:
     if options.market:
         load_market(options.market, tuple(paths.market_folders()))
     with unattended.alone(), Interruption().heard() as interruption, unattended.Log("backfill") as log:
-        nights = unattended.Nights(log, interruption, options.more)
+        runner = unattended.NightRunner(log, interruption, options.more)
         codes = [0]
         for market in [options.market] if options.market else paths.markets():
             if not interruption.signal:
-                codes.append(_run_market(market, list(_span(first, last)), nights, log, options.more))
+                codes.append(_run_market(market, list(_span(first, last)), runner, log, options.more))
         if interruption.signal:
             log.say(f"ended by signal {interruption.signal}: the same command goes on where it was", "WARNING")
             return interruption.exit_code
@@ -55,7 +55,7 @@ def _span(first: date, last: date) -> Iterator[date]:
     return (first + timedelta(days=days) for days in range((last - first).days + 1))
 
 
-def _run_market(market: str, span: list[date], nights: Nights, log: Log, options: list[str]) -> int:
+def _run_market(market: str, span: list[date], runner: NightRunner, log: Log, options: list[str]) -> int:
     """Run a market's nights; those before its first delivery are none. One that fails is told, and the next is run all the same."""
     wanted = _with_deliveries(market, span)
     if not wanted:
@@ -69,7 +69,7 @@ def _run_market(market: str, span: list[date], nights: Nights, log: Log, options
             reused += 1
             continue
         started = time.monotonic()
-        outcome = nights.run(market, night)
+        outcome = runner.run(market, night)
         if outcome.message == "it was interrupted":
             return outcome.code
         codes.append(outcome.code)
@@ -96,14 +96,13 @@ def _with_deliveries(market: str, span: list[date]) -> list[date]:
 
 def _is_done(market: str, night: date, options: list[str]) -> bool:
     """Say whether a run would build nothing and move nothing, without starting one."""
-    from luigi.cmdline_parser import CmdlineParser
-
+    from pipeline.commands import luigi_task
     from pipeline.errors import UserError
 
     given = [option for option in options if option != "--local-scheduler"]
     try:
-        with CmdlineParser.global_instance(["Nightly", "--market", market, "--as-of", str(night), *given]) as parser:
-            return bool(parser.get_task_obj().complete())
+        with luigi_task.named("Nightly", ["--market", market, "--as-of", str(night), *given]) as task:
+            return bool(task.complete())
     except UserError:  # the run says it
         return False
 

@@ -14,28 +14,31 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def planned(name: str, options: list[str]) -> Iterator[tuple[Any, Plan]]:
-    """Yield the task that `luigi --module pipeline NAME OPTIONS` would run, with its plan.
-
-    Raises UsageWrong for a slip, and what a run would say where there is nothing to read.
-    """
+def named(name: str, options: list[str]) -> Iterator[Any]:
+    """Yield the task that `luigi --module pipeline NAME OPTIONS` would run. Raises UsageWrong for a slip."""
     from luigi.cmdline_parser import CmdlineParser
     from luigi.parameter import ParameterException
     from luigi.task_register import TaskClassException
 
-    from pipeline.incremental.plan import make_plan, walk
-    from pipeline.incremental.task import IncrementalTask
-
     _refuse_unknown(name)
     try:
         with CmdlineParser.global_instance([name, *options]) as parser:
-            task = parser.get_task_obj()
-            for needed in walk(task):
-                if not isinstance(needed, IncrementalTask):  # it stands for what is not there, and says so when it is run
-                    needed.run()
-            yield task, make_plan(task)
+            yield parser.get_task_obj()
     except (ParameterException, TaskClassException) as error:
         raise UsageWrong(str(error)) from None
+
+
+@contextlib.contextmanager
+def planned(name: str, options: list[str]) -> Iterator[tuple[Any, Plan]]:
+    """Yield the same with its plan. Raises also what a run would say where there is nothing to read."""
+    from pipeline.incremental.plan import make_plan, walk
+    from pipeline.incremental.task import IncrementalTask
+
+    with named(name, options) as task:
+        for needed in walk(task):
+            if not isinstance(needed, IncrementalTask):  # it stands for what is not there, and says so when it is run
+                needed.run()
+        yield task, make_plan(task)
 
 
 def _refuse_unknown(name: str) -> None:

@@ -28,9 +28,9 @@ def run(options: argparse.Namespace) -> int:
     if options.market:
         load_market(options.market, tuple(paths.market_folders()))  # an unknown one is refused with the nearest name
     with unattended.alone(), Interruption().heard() as interruption, unattended.Log("nightly") as log:
-        nights = unattended.Nights(log, interruption, options.more)
+        runner = unattended.NightRunner(log, interruption, options.more)
         markets = [options.market] if options.market else paths.markets()
-        return unattended.Night(markets, asked, nights, log, interruption).run()
+        return unattended.Tonight(markets, asked, runner, log, interruption).run()
 
 
 def read_date(option: str, text: str) -> date:

@@ -134,6 +134,14 @@ def read_records(data: Path, limit: int | None = None) -> list[dict[str, Any]]:
     return records
 
 
+def read_record(data: Path, run: str) -> dict[str, Any]:
+    """Return the record of one run, empty where there is none that can be read."""
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads((data / "runs" / f"{run}.json").read_bytes())
+        return record if isinstance(record, dict) else {}
+    return {}
+
+
 def close_killed(workspace: Workspace) -> list[str]:
     """Close the records of runs that ended without closing them; return their names."""
     data = workspace.data

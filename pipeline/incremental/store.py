@@ -111,6 +111,13 @@ def remove(folder: Path) -> None:
 def replace_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Replace a small file by rename, and wait for the disk: a reader sees the old text or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _replace(path, text, durable=durable)
+    except FileNotFoundError:  # a run that began in this moment took the draft for what a killed one left
+        _replace(path, text, durable=durable)
+
+
+def _replace(path: Path, text: str, *, durable: bool) -> None:
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         draft.write_text(text, encoding="utf-8")

@@ -231,23 +231,6 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """Go nowhere."""
 
 
-def is_web_address(url: str) -> bool:
-    """Say whether a text is an http(s) address with a host, in characters that can be sent."""
-    try:
-        parts = urlsplit(url)
-        has_port = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    return (
-        parts.scheme in ("http", "https")
-        and bool(parts.hostname)
-        and has_port
-        and url.isascii()
-        and url.isprintable()
-        and " " not in url
-    )
-
-
 def _split_login(url: str) -> tuple[str, dict[str, str]]:
     """Return the address without user and password, and the header that says them instead."""
     parts = urlsplit(url)

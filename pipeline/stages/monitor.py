@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from scipy.stats import binom, mannwhitneyu
 
 from pipeline.stages import arrivals, drift, findings
 from pipeline.stages.findings import make_finding
+from pipeline.stages.freshness import count_days, tell_old_delivery, tell_old_model
 from pipeline.stages.metrics import measure_errors, measure_intervals
 from pipeline.stages.nights import Night, gather_nights
 from pipeline.stages.noise import FALSE_ALARM, MIN_PAST, Deviation, cohens_h, measure_floor, sampling_z
@@ -51,16 +51,17 @@ class Judged:
 class Sources:
     """What a night is monitored by: documents and frames as the stages wrote them.
 
-    `night` is the date that it is for. `accounts` are those of all deliveries up to it by name (Check's) and `nights` their nights ("":
-    undated); `accepted` holds the rows of the newest ones. `kinds` are the market's columns, `features` those whose drift matters. `serving` is
-    the champion that prices now, a contender with `promoted_on`, or None. `judged` is the champion before tonight's verdict and `estimates` what
-    it says of the listings of `accepted` (listing_id, first_seen_on, estimate, low, high), both None where there was none;
-    `why_not_judged` says why.
+    `night` is the date that it is for and `newest_delivery` that of the newest delivery with rows, "" in a market without dates. `accounts` are
+    those of all deliveries up to it by name (Check's) and `nights` their nights ("": undated); `accepted` holds the rows of the newest ones.
+    `kinds` are the market's columns, `features` those whose drift matters. `serving` is the champion that prices now, a contender with
+    `promoted_on`, or None. `judged` is the champion before tonight's verdict and `estimates` what it says of the listings of `accepted`
+    (listing_id, first_seen_on, estimate, low, high), both None where there was none; `why_not_judged` says why.
     """
 
     market: str
     currency: str
     night: str
+    newest_delivery: str
     stale_after_days: int
     max_data_age_days: int
     accounts: Mapping[str, Mapping[str, Any]]
@@ -138,39 +139,30 @@ def _excuse(sources: Sources, nights: Sequence[Night]) -> str:
 
 def _tell_freshness(sources: Sources) -> Found:
     """Tell how old deliveries, the newest training and the champion are on the night; what is undated has no age and is never stale."""
-    usable = [sources.nights[name] for name, account in sources.accounts.items() if account["accepted"]]
-    newest, serving = max(usable, default=""), sources.serving
+    newest, serving = sources.newest_delivery, sources.serving
     trained_on = sources.verdict["challenger"]["data_as_of"]
     promoted_on = serving["promoted_on"] if serving else ""
     data_as_of = serving["data_as_of"] if serving else ""
     told = {
         "newest_delivery": newest,
-        "delivery_age_days": _age(sources.night, newest),
+        "delivery_age_days": count_days(newest, sources.night),
         "stale_after_days": sources.stale_after_days,
         "trained_on": trained_on,
-        "trained_age_days": _age(sources.night, trained_on),
+        "trained_age_days": count_days(trained_on, sources.night),
         "champion": serving["version"] if serving else None,
         "promoted_on": promoted_on,
-        "promoted_age_days": _age(sources.night, promoted_on),
+        "promoted_age_days": count_days(promoted_on, sources.night),
         "prices_as_of": data_as_of,
-        "prices_age_days": _age(sources.night, data_as_of),
+        "prices_age_days": count_days(data_as_of, sources.night),
         "max_data_age_days": sources.max_data_age_days,
     }
-    found = [*_find_stale(told), *_find_unusable(sources, newest)]
-    return told, found
-
-
-def _find_stale(told: Mapping[str, Any]) -> list[dict[str, str]]:
-    found = []
-    if told["champion"] is None:
-        found.append(make_finding(findings.NO_CHAMPION, "", "The market has no champion."))
-    elif (told["prices_age_days"] or 0) > told["max_data_age_days"]:
-        text = f"Version {told['champion']} prices by data up to {told['prices_as_of']}, {told['prices_age_days']:,} days old; {told['max_data_age_days']:,} are allowed."
-        found.append(make_finding(findings.STALE_CHAMPION, "", text))
-    if (told["delivery_age_days"] or 0) > told["stale_after_days"]:
-        text = f"The newest delivery with rows is of {told['newest_delivery']}, {told['delivery_age_days']:,} days old; {told['stale_after_days']:,} are allowed."
-        found.append(make_finding(findings.STALE_DELIVERY, "", text))
-    return found
+    old = {
+        findings.NO_CHAMPION: "" if serving else "the market has no champion",
+        findings.STALE_CHAMPION: tell_old_model(sources.night, data_as_of, sources.max_data_age_days),
+        findings.STALE_DELIVERY: tell_old_delivery(sources.night, newest, sources.stale_after_days),
+    }
+    found = [make_finding(kind, "", f"{text[0].upper()}{text[1:]}.") for kind, text in old.items() if text]
+    return told, [*found, *_find_unusable(sources, newest)]
 
 
 def _find_unusable(sources: Sources, newest: str) -> list[dict[str, str]]:
@@ -185,11 +177,6 @@ def _find_unusable(sources: Sources, newest: str) -> list[dict[str, str]]:
     *_, last = names = list(useless)
     which = f"{len(names):,} deliveries, {names[0]} to {last}," if len(names) > 1 else last
     return [make_finding(findings.EMPTY_DELIVERY, "", f"{which} gave no cars. {last}: {useless[last]['set_aside']}.")]
-
-
-def _age(night: str, since: str) -> int | None:
-    """Return the days between; what bears a later date than the night, as in a replay of the past, is not old."""
-    return max((date.fromisoformat(night) - date.fromisoformat(since)).days, 0) if night and since else None
 
 
 def _compare_estimates(nights: Sequence[Night], estimates: pd.DataFrame) -> Found:

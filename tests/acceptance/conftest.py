@@ -100,14 +100,20 @@ class Project:
         return json.loads((self.root / current["stages"]["evaluate"] / "metrics.json").read_text())
 
 
+def new_project(root: Path) -> Project:
+    """Make a project with the code and the settings of this checkout, and no deliveries."""
+    shutil.copytree(REPOSITORY / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "luigi.cfg", root)
+    return Project(root)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
     """A project with three small nights of the sample market."""
     root = tmp_path / "project"
-    shutil.copytree(REPOSITORY / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "luigi.cfg", root)
+    project = new_project(root)
     write_deliveries(root / "data/raw/sample", SamplePlan(rows=400, nights=3))
-    yield Project(root)
+    yield project
     for path in root.rglob("*"):
         if path.is_dir():
             path.chmod(0o755)

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.sample import SamplePlan, write_deliveries
 from pipeline.services.deliveries import night_of
-from tests.acceptance.conftest import CAN_BE_BOUND, REPOSITORY, Project
+from tests.acceptance.conftest import CAN_BE_BOUND, Project, new_project
 
 COMMAND = (sys.executable, "-m", "pipeline", "price")
 OURS = ["estimate", "low", "high", "currency", "status", "reason"]
@@ -33,11 +33,8 @@ CARS = (
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose sample market has a model; tests that harm it take a copy."""
-    root = tmp_path_factory.mktemp("priced") / "project"
-    shutil.copytree(REPOSITORY / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "luigi.cfg", root)
-    write_deliveries(root / "data/raw/sample", SamplePlan(rows=600, nights=3))
-    project = Project(root)
+    project = new_project(tmp_path_factory.mktemp("priced") / "project")
+    write_deliveries(project.root / "data/raw/sample", SamplePlan(rows=600, nights=3))
     code, printed = project.promote()
     assert code == 0, printed
     return project
@@ -194,7 +191,7 @@ def test_an_unknown_value_is_an_answer(trained: Project) -> None:
 
 
 def test_stale_prices_say_so_in_every_form(trained: Project, cars: Path, tmp_path: Path) -> None:
-    why = "the newest delivery with rows is of 2025-01-08, 8 days before 2025-01-16"
+    why = "the newest delivery with rows is of 2025-01-08, 8 days before 2025-01-16; 7 are allowed"
     later = {"PIPELINE_TODAY": "2025-01-16"}
     assert f"STALE: {why}" in price(trained, *CAR, **later)
     told = json.loads(price(trained, *CAR, "--format", "json", **later))

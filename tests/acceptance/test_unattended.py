@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from .conftest import LENIENT, SMALL, Project
+from .conftest import LENIENT, SMALL, Project, new_project
 
 OPTIONS = (*SMALL, *LENIENT)
 SLOW = ("--Train-iterations-factor", "100", *LENIENT)
@@ -93,13 +93,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose first two nights are done: tests take copies of it."""
     from pipeline.sample import SamplePlan, write_deliveries
 
-    from .conftest import REPOSITORY
-
-    root = tmp_path_factory.mktemp("done") / "project"
-    shutil.copytree(REPOSITORY / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(REPOSITORY / "luigi.cfg", root)
-    write_deliveries(root / "more", SamplePlan(rows=800, nights=5))
-    project = Project(root)
+    project = new_project(tmp_path_factory.mktemp("done") / "project")
+    write_deliveries(project.root / "more", SamplePlan(rows=800, nights=5))
     for night in ("2025-01-06", "2025-01-07"):
         deliver(project, night)
         code, printed = nightly(project, *OPTIONS, PIPELINE_TODAY=night)

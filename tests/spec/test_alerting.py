@@ -351,20 +351,6 @@ def test_a_disk_that_fills_while_a_message_is_sent_holds_up_no_channel(
     assert yard.waiting() == []
 
 
-def test_a_draft_that_another_run_swept_away_is_written_again(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, calls = store.replace_text, []
-
-    def swept(path: Path, text: str, **more: Any) -> None:
-        calls.append(path)
-        if len(calls) == 1:
-            raise FileNotFoundError(2, "No such file", str(path))
-        real(path, text, **more)
-
-    monkeypatch.setattr(store, "replace_text", swept)
-    assert yard.follow(0, STALE).lines == ()
-    assert [one.subject for one in alerts.open_incidents("uk")] == ["delivery"]
-
-
 def test_housekeeping_leaves_alerts_alone(yard: Yard, web: WebServer) -> None:
     web.status = 500
     yard.night(0, STALE)

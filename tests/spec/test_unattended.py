@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import alerts, arrivals, unattended
+from pipeline import alerts, expected, unattended
 from pipeline.errors import NoUsableDelivery
 from pipeline.services.processes import Interruption
-from pipeline.unattended import KINDS, RUN_FAILED, Night, Nights, Outcome
+from pipeline.unattended import KINDS, RUN_FAILED, NightRunner, Outcome, Tonight
 
 NIGHT = date(2024, 2, 10)
 DONE = [{"family": "Monitor", "place": "data/monitor/x", "outcome": "built"}]
@@ -33,8 +33,8 @@ class Recorded:
             "load_market",
             lambda *_: SimpleNamespace(delivery=SimpleNamespace(wait_minutes=0, must_arrive=False, lag_days=0)),
         )
-        monkeypatch.setattr(arrivals, "list_ahead", lambda *_: [])
-        monkeypatch.setattr(arrivals, "list_missed", lambda market, *_: self.missed if market == "two" else [])
+        monkeypatch.setattr(expected, "list_ahead", lambda *_: [])
+        monkeypatch.setattr(expected, "list_missed", lambda market, *_: self.missed if market == "two" else [])
         monkeypatch.setattr(unattended, "_read_monitor", lambda _: ([], ["volume"]))
         monkeypatch.setattr(alerts, "follow", self.follow)
         monkeypatch.setattr(alerts, "send", list)
@@ -53,7 +53,7 @@ class Recorded:
         return outcome
 
     def night(self, *markets: str) -> int:
-        return Night(markets, NIGHT, self, self.log, Interruption()).run()  # type: ignore[arg-type]  # it stands in for Nights
+        return Tonight(markets, NIGHT, self, self.log, Interruption()).run()  # type: ignore[arg-type]  # it stands in for a NightRunner
 
 
 @pytest.fixture
@@ -106,4 +106,4 @@ def test_a_missed_night_that_fails_is_no_success_and_tonight_is_run_all_the_same
     ],
 )
 def test_a_run_is_lost_when_its_scheduler_was(recorded: Recorded, outcome: Outcome, is_lost: bool) -> None:
-    assert Nights(recorded.log, Interruption())._is_lost(outcome) is is_lost
+    assert NightRunner(recorded.log, Interruption())._is_lost(outcome) is is_lost

@@ -163,6 +163,24 @@ class TestReplaceText:
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
 
+    @pytest.mark.parametrize(("swept", "text"), [(1, "new"), (2, "old")])
+    def test_a_draft_that_another_run_swept_away_is_written_once_more(self, tmp_path, monkeypatch, swept, text):
+        path, real, drafts = tmp_path / "uk.json", Path.replace, []
+        store.replace_text(path, "old")
+
+        def sweep(draft, target):
+            drafts.append(draft)
+            if len(drafts) <= swept:
+                draft.unlink()
+            return real(draft, target)
+
+        monkeypatch.setattr(Path, "replace", sweep)
+        with contextlib.nullcontext() if text == "new" else pytest.raises(FileNotFoundError):
+            store.replace_text(path, "new")
+        assert path.read_text() == text
+        assert list(tmp_path.iterdir()) == [path]
+        assert len(set(drafts)) == 2
+
 
 class AnotherProcess(contextlib.AbstractContextManager["AnotherProcess"]):
     """A process that says when it is about to take a lock, takes it, and holds it until it is told to release it."""

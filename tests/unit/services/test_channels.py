@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.services.channels import NONE, SSL, STARTTLS, ChannelFailed, File, Mail, Message, Webhook, is_web_address
+from pipeline.services.addresses import is_web_address
+from pipeline.services.channels import NONE, SSL, STARTTLS, ChannelFailed, File, Mail, Message, Webhook
 from tests.servers import free_port, mail_server, silent_server, web_server
 
 MESSAGE = Message(

@@ -12,9 +12,9 @@ DAY = "2024-02-10"
     [
         (DAY, DAY, ""),
         ("2024-02-03", DAY, ""),
-        ("2024-02-02", "2024-02-02", "the newest delivery with rows is of 2024-02-02, 8 days before 2024-02-10"),
+        ("2024-02-02", "2024-02-02", "the newest delivery with rows is of 2024-02-02, 8 days before 2024-02-10; 7 are allowed"),
         (DAY, "2024-01-11", ""),
-        (DAY, "2024-01-10", "the model that prices rests on data as of 2024-01-10, 31 days before 2024-02-10"),
+        (DAY, "2024-01-10", "the model that prices rests on data as of 2024-01-10, 31 days before 2024-02-10; 30 are allowed"),
         ("", "", ""),
         ("2024-03-01", "2024-03-01", ""),
     ],

@@ -81,7 +81,7 @@ class TestNothingToCompare:
 
     def test_undated_deliveries_have_no_age_and_are_never_stale(self):
         names = sources().nights
-        told = monitor_night(replace(sources(), nights=dict.fromkeys(names, "")))
+        told = monitor_night(replace(sources(), newest_delivery="", nights=dict.fromkeys(names, "")))
         assert told["compared"]["why_not"] == "the deliveries bear no dates, so no night can be compared with another"
         assert (told["freshness"]["newest_delivery"], told["freshness"]["delivery_age_days"]) == ("", None)
         assert told["findings"] == []
