@@ -51,11 +51,11 @@ class Pricer:
         priced = iter(self._price_fitting(fitting)) if fitting else iter(())
         return [next(priced) if len(record) == width else self._tell_unreadable(record) for record in records]
 
-    def reason(self, record: Sequence[str], market: str) -> Reasons:
-        """Return why one record's car is priced as it is."""
+    def reason(self, record: Sequence[str], listings: pd.DataFrame) -> Reasons:
+        """Return why one record's car is priced as it is, and the nearest to it of a market's listings."""
         from pipeline.reasons import find_reasons
 
-        return find_reasons(self.served.model, self._read([record]).listings, market)
+        return find_reasons(self.served.model, self._read([record]).listings, listings)
 
     def understand(self, record: Sequence[str]) -> dict[str, Any]:
         """Return what is known of one record's car, in canonical columns and units."""

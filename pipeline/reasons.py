@@ -44,10 +44,16 @@ class Reasons:
             yield ("" if place else "nearest"), f"{advert['price']:,.0f} {currency}  {advert['differences']}"
 
 
-def find_reasons(model: PriceModel, car: pd.DataFrame, market: str) -> Reasons:
-    """Explain the price of one car (a frame of one row in canonical columns) beside the market's current listings."""
+def read_listings(market: str) -> pd.DataFrame:
+    """Return the market's current listings, none where nothing is current."""
     current = read_current(market)
-    listings = frames.read_frame(Path(current.stages["clean"]) / "listings.parquet") if current else pd.DataFrame()
+    if current is None:
+        return pd.DataFrame(columns=["listing_id", "group_id", "make", "model", "price"])
+    return frames.read_frame(Path(current.stages["clean"]) / "listings.parquet")
+
+
+def find_reasons(model: PriceModel, car: pd.DataFrame, listings: pd.DataFrame) -> Reasons:
+    """Explain the price of one car (a frame of one row in canonical columns) beside listings."""
     told = car.assign(**{name: None for name in model.choice.columns if name not in car})
     explanation = explain_price(told, model.typical, lambda asked: model.estimate(asked)["estimate"].to_numpy())
     return Reasons(explanation, find_comparables(car, listings))

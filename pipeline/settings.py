@@ -1,4 +1,4 @@
-"""Settings of the project: sections [pipeline] and [alerts] of luigi.cfg, or `--pipeline-…` and `--alerts-…` on the command line."""
+"""Settings of the project: sections [pipeline], [nightly], [dashboard] and [alerts] of luigi.cfg, or `--pipeline-…` and `--alerts-…` on the command line."""
 
 import sys
 
@@ -40,6 +40,14 @@ class nightly(luigi.Config):  # noqa: N801
     keep_runs: int = luigi.IntParameter(default=30, description="Runs whose results stay; 0: nothing is ever dropped.")
     keep_logs: int = luigi.IntParameter(default=90, description="Nightly logs that stay.")
     poll_seconds: float = luigi.FloatParameter(default=20.0, description="How often an awaited delivery is looked for.")
+
+
+class dashboard(luigi.Config):  # noqa: N801
+    """What readers of the dashboard may do."""
+
+    operators: str = luigi.Parameter(
+        default="", description="Who may roll back there: addresses of signed-in people with commas between, or * for anyone."
+    )
 
 
 class alerts(luigi.Config):  # noqa: N801  # Luigi takes the section's name from the class

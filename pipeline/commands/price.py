@@ -132,6 +132,7 @@ def _refuse_contradictions(options: argparse.Namespace, cells: dict[str, str]) -
 def _price_car(options: argparse.Namespace, name: str, market: Market, cells: dict[str, str]) -> int:
     from pipeline.errors import UsageWrong
     from pipeline.pricing import Pricer
+    from pipeline.reasons import read_listings
     from pipeline.services import exports
     from pipeline.stages import cars
     from pipeline.staleness import resolve_dated
@@ -143,7 +144,7 @@ def _price_car(options: argparse.Namespace, name: str, market: Market, cells: di
     pricer = Pricer(resolve_dated(name, market.delivery), market, headers)
     with _one_thread():
         (outcome,) = pricer.price([record])
-        reasons = pricer.reason(record, name) if options.why and outcome.estimate is not None else None
+        reasons = pricer.reason(record, read_listings(name)) if options.why and outcome.estimate is not None else None
     with exports.standard_output() as stream:
         if options.format in ("csv", "json"):
             _writer(options.format, stream, headers, ",", pricer, reasons)([record], [outcome])

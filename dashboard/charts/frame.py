@@ -1,0 +1,58 @@
+"""Frame: what all charts have in common: colours that people with any colour vision tell apart, axes, the reader's numbers and dates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+from babel import Locale
+
+from dashboard.words import Words
+
+# Okabe and Ito, 2008: seen apart by the colour-blind, and on white as on near black.
+BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A8A8A"
+# Cheap is blue and dear is orange: red and green say nothing to one man in twelve.
+RATING_COLORS = {
+    "great price": "#0072B2",
+    "good price": "#56B4E9",
+    "fair price": "#A8A8A8",
+    "high price": "#E69F00",
+    "very high price": "#D55E00",
+    "not enough like it": "#6E6E6E",
+}
+BAND = 0.22  # how much of a band's colour shows
+
+
+def money_axis(words: Words, title: str = "") -> alt.Axis:
+    """Return an axis of money."""
+    return alt.Axis(title=title or words.currency, format="~s" if words.currency in ("", "JPY") else ",.0f", labelLimit=120)
+
+
+def localize(chart: Any, words: Words) -> Any:
+    """Return a chart whose axes and tooltips write numbers and dates as the reader's language does."""
+    return chart.configure(locale={"number": _number_locale(words.locale), "time": _time_locale(words.locale)})
+
+
+def _number_locale(locale: Locale) -> dict[str, Any]:
+    symbols = locale.number_symbols["latn"]
+    return {
+        "decimal": symbols["decimal"],
+        "thousands": symbols["group"],
+        "grouping": [3],
+        "currency": ["", ""],
+        "percent": "\u00a0%" if locale.language == "fr" else "%",
+    }
+
+
+def _time_locale(locale: Locale) -> dict[str, Any]:
+    days, months = locale.days["format"], locale.months["format"]
+    return {
+        "dateTime": "%x %X",
+        "date": "%d/%m/%Y",
+        "time": "%H:%M:%S",
+        "periods": ["AM", "PM"],
+        "days": [days["wide"][(day + 6) % 7] for day in range(7)],
+        "shortDays": [days["abbreviated"][(day + 6) % 7] for day in range(7)],
+        "months": [months["wide"][month] for month in range(1, 13)],
+        "shortMonths": [months["abbreviated"][month] for month in range(1, 13)],
+    }

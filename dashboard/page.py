@@ -1,0 +1,237 @@
+"""Page: what every view begins with: who reads, which market, in which language; and what is kept in memory between reruns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import reading
+from dashboard.reading import MarketState
+from dashboard.words import LANGUAGES, Words, guess_language, mark
+from pipeline import settings
+from pipeline.champion import Seat
+from pipeline.incremental import ledger
+from pipeline.serving import ServedModel, load_seat
+
+# Frames and models that are kept, for all sessions together: results never change, so each is read once.
+_FRAMES, _MODELS = 24, 4
+_FOLLOW_S = 5
+
+_FAILED = {
+    ledger.FAILED: mark("The last run failed."),
+    ledger.KILLED: mark("The last run was killed."),
+    ledger.INTERRUPTED: mark("The last run was interrupted."),
+}
+
+
+def words() -> Words:
+    """Return the reader's language and the market's customs."""
+    return Words(st.session_state.get("language", "en"), st.session_state.get("currency", ""))
+
+
+def market() -> str:
+    """Return the market that is looked at."""
+    return str(st.session_state["market"])
+
+
+def state() -> MarketState:
+    """Return what is known of the market now: read afresh, so that what appears while the page is open shows."""
+    return reading.read_market(market())
+
+
+def choose() -> None:
+    """Draw the sidebar's choices, language and market, and follow the market's results."""
+    if "language" not in st.session_state:
+        asked = st.query_params.get("lang", "")
+        st.session_state["language"] = asked if asked in LANGUAGES else guess_language(st.context.locale)
+    told = words()
+    markets = reading.list_markets()
+    if st.session_state.get("market") not in markets:
+        asked = st.query_params.get("market", settings.pipeline().market)
+        st.session_state["market"] = asked if asked in markets else markets[0]
+    with st.sidebar:
+        st.selectbox(told.say("Market"), markets, key="market", format_func=_title)
+        st.segmented_control(
+            told.say("Language"), list(LANGUAGES), format_func=LANGUAGES.__getitem__, key="language", required=True
+        )
+    found = state()
+    st.session_state["currency"] = found.currency
+    with st.sidebar:
+        _tell_data(found)
+        _follow(_mark_of(found))
+
+
+def begin(title: str, needs: str = "evaluate") -> MarketState:
+    """Write a page's title and what must be known before anything on it is believed; stop where `needs`, a stage, has no result yet."""
+    told, found = words(), state()
+    st.title(told.say(title))
+    for trouble in found.troubles:
+        st.error(told.retell(trouble))
+    if found.is_synthetic:
+        st.info(told.say("These adverts are invented: every price on this page is a demonstration."))
+    if found.stale:
+        st.warning(told.say("These prices are stale: {why}.", why=told.retell(found.stale)))
+    _tell_failure(found)
+    if needs and found.is_empty:
+        _stop_empty(found)
+    if needs and found.place(needs) is None:
+        st.info(
+            told.say(
+                "This market has no result of {stage} yet. Run this, then come back: the page shows it by itself.",
+                stage=needs.capitalize(),
+            )
+        )
+        st.code(f"luigi --module pipeline Nightly --market {found.market}", language="sh")
+        st.stop()
+    return found
+
+
+def stop(text: str, command: str = "") -> NoReturn:
+    """Say why there is nothing to show, and what to run."""
+    st.info(text)
+    if command:
+        st.code(command, language="sh")
+    st.stop()
+    raise AssertionError  # st.stop never returns
+
+
+def origin(served: ServedModel) -> None:
+    """Write by which version prices are, as of which data, and how fresh."""
+    told = words()
+    st.caption(
+        told.say(
+            "By version {version} · data as of {night} · {freshness} · {fingerprint}",
+            version=served.version,
+            night=told.date(served.as_of) if served.as_of else told.say("undated deliveries"),
+            freshness=told.say("stale") if served.stale else told.say("fresh"),
+            fingerprint=served.fingerprint[:16],
+        )
+    )
+
+
+def rows(place: Path, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return a frame of a result, shared by all sessions: nobody may change it."""
+    modified = (place / name).stat().st_mtime_ns
+    return _read_rows(str(place), name, tuple(columns) if columns else None, modified)
+
+
+def document(place: Path, name: str) -> Any:
+    """Return a document of a result."""
+    return reading.read_document(place, name)
+
+
+def served(seat: Seat) -> ServedModel:
+    """Return a loaded model; raises ChampionUnusable. Whether it is stale is asked afresh."""
+    found = state()
+    loaded = _load(found.market, seat)
+    return replace(loaded, stale=reading.tell_stale(found, seat))
+
+
+def is_operator() -> bool:
+    """Say whether whoever reads may roll back: named in [dashboard] operators of luigi.cfg, `*` for anyone."""
+    named = {name.strip() for name in settings.dashboard().operators.split(",") if name.strip()}
+    return "*" in named or (has_sign_in() and str(st.user.get("email", "")) in named)
+
+
+def has_sign_in() -> bool:
+    """Say whether an identity provider is configured in .streamlit/secrets.toml."""
+    try:
+        return "auth" in st.secrets
+    except FileNotFoundError:
+        return False
+
+
+def require_sign_in() -> None:
+    """Let nobody past who has not signed in, where an identity provider is configured."""
+    if not has_sign_in():
+        return
+    told = words()
+    if not st.user.is_logged_in:
+        st.title(told.say("Car prices"))
+        st.write(told.say("Sign in to see prices."))
+        st.button(told.say("Sign in"), on_click=st.login, type="primary")
+        st.stop()
+    with st.sidebar:
+        st.caption(str(st.user.get("email", "")))
+        st.button(told.say("Sign out"), on_click=st.logout)
+
+
+def table(frame: pd.DataFrame, config: dict[str, Any] | None = None, **more: Any) -> Any:
+    """Draw a table without its index, as wide as the page."""
+    return st.dataframe(frame, hide_index=True, width="stretch", column_config=config, **more)
+
+
+def pick(options: dict[str, str], key: str) -> str:
+    """Let a reader pick one part of a page, the first by default; only that part is drawn."""
+    chosen = st.segmented_control(
+        key,
+        list(options),
+        default=next(iter(options)),
+        format_func=options.__getitem__,
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+    )
+    return str(chosen)
+
+
+def _title(name: str) -> str:
+    return reading.read_market(name).title
+
+
+def _tell_data(found: MarketState) -> None:
+    told = words()
+    if found.is_empty:
+        st.caption(told.say("No results yet."))
+        return
+    night = told.date(found.as_of) if found.as_of else told.say("undated deliveries")
+    st.caption(told.say("Results as of {night}", night=night))
+
+
+def _mark_of(found: MarketState) -> str:
+    """Return what changes whenever anything that the pages show changes."""
+    seat = found.champion.decision.get("id", "") if found.champion else ""
+    return f"{found.market} {found.run} {sorted(found.stages.items())} {seat} {found.stale}"
+
+
+@st.fragment(run_every=_FOLLOW_S)
+def _follow(drawn: str) -> None:
+    """Draw the page again as soon as there are other results than those it was drawn from."""
+    if st.session_state.get("market") and _mark_of(state()) != drawn:
+        st.rerun()
+
+
+def _tell_failure(found: MarketState) -> None:
+    told = words()
+    last = next((record for record in reading.list_runs(20) if record["subject"] == found.market), None)
+    if last and last["state"] in _FAILED:
+        sentence = told.say(_FAILED[last["state"]])
+        st.error(
+            f"{sentence} {' '.join(map(told.retell, last['messages']))} {told.say('What is shown is that of the last good run.')}"
+        )
+
+
+def _stop_empty(found: MarketState) -> NoReturn:
+    told = words()
+    stop(
+        told.say(
+            "Nothing was built for {market} yet. Put its deliveries into their folder and run this; the page shows the result by itself.",
+            market=found.title,
+        ),
+        ("python -m pipeline sample && " if found.is_synthetic else "")
+        + f"luigi --module pipeline Nightly --market {found.market} --local-scheduler",
+    )
+
+
+@st.cache_resource(max_entries=_FRAMES, show_spinner=False)
+def _read_rows(place: str, name: str, columns: tuple[str, ...] | None, _modified: int) -> pd.DataFrame:
+    return reading.read_rows(Path(place), name, list(columns) if columns else None)
+
+
+@st.cache_resource(max_entries=_MODELS, show_spinner=False)
+def _load(name: str, seat: Seat) -> ServedModel:
+    return load_seat(name, seat)

@@ -1,0 +1,327 @@
+"""Reading: everything that the dashboard shows, from what the pipeline wrote; free of Streamlit, and writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline import alerts, champion, paths, receipts, staleness
+from pipeline.champion import Champion, Seat
+from pipeline.current import PointerDamaged, read_pointer
+from pipeline.errors import UserError
+from pipeline.incremental import ledger
+from pipeline.incremental.manifest import Manifest
+from pipeline.market import Market
+from pipeline.market_files import load_market
+from pipeline.services import frames
+from pipeline.stages.incidents import Incident
+
+STAGES = ("ingest", "check", "clean", "split", "train", "evaluate", "promote", "score", "monitor", "report", "nightly")
+CHAMPION, FORMER, CHALLENGER = "champion", "former champion", "challenger"
+_MANIFESTS = 20_000  # remembered, at about 2 kB each
+
+
+@dataclass(frozen=True)
+class MarketState:
+    """What is known of a market now.
+
+    `stages` are the folders of the current results by stage, as of the night `as_of` ("": undated or none). `troubles` say what cannot be read.
+    """
+
+    market: str
+    terms: Market | None
+    as_of: str
+    run: str
+    stages: Mapping[str, str]
+    champion: Champion | None
+    stale: str
+    troubles: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The market's title."""
+        return self.terms.title if self.terms else self.market
+
+    @property
+    def currency(self) -> str:
+        """Its currency, "" where its TOML cannot be read."""
+        return self.terms.currency if self.terms else ""
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether its adverts are invented."""
+        return bool(self.terms and self.terms.synthetic)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no run has finished yet."""
+        return not self.stages
+
+    def place(self, stage: str) -> Path | None:
+        """Return the folder of a stage's current result, None where there is none."""
+        found = self.stages.get(stage)
+        return Path(found) if found and Path(found).is_dir() else None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one committed folder says of itself: enough to find it and what it was made from.
+
+    `made_from` holds (family, file, sha256) of all that it read; `files` the sha256 of its own files.
+    """
+
+    folder: str
+    name: str
+    family: str
+    market: str
+    night: str
+    fingerprint: str
+    run: str
+    started_at: str
+    duration_s: float
+    files: tuple[tuple[str, str], ...]
+    made_from: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model: the champion, a former one, or one that was judged and not promoted."""
+
+    seat: Seat
+    role: str
+
+    @property
+    def version(self) -> str:
+        """Its number in the registry."""
+        return self.seat.version
+
+
+def list_markets() -> list[str]:
+    """Name the markets that have deliveries or results."""
+    return paths.markets()
+
+
+def read_market(market: str) -> MarketState:
+    """Read what is known of a market; what is damaged is told and does not raise."""
+    troubles: list[str] = []
+    terms, pointer, found, stale = None, None, None, ""
+    try:
+        terms = load_market(market, tuple(paths.market_folders()))
+    except UserError as error:
+        troubles.append(str(error))
+    try:
+        pointer = read_pointer(market)
+    except PointerDamaged as error:
+        troubles.append(str(error))
+    try:
+        found = champion.read_champion(market)
+    except champion.ChampionDamaged as error:
+        troubles.append(str(error))
+    if found and terms:
+        stale = staleness.tell_stale_prices(market, found.seat.data_as_of, terms.delivery)
+    stages = dict(pointer.stages) if pointer else {}
+    gone = [place for place in stages.values() if not (Path(place) / "manifest.json").is_file()]
+    troubles.extend(f"{place} is gone; run the pipeline again to rebuild it." for place in gone)
+    return MarketState(
+        market,
+        terms,
+        pointer.as_of if pointer else "",
+        pointer.run if pointer else "",
+        stages,
+        found,
+        stale,
+        tuple(troubles),
+    )
+
+
+def read_document(place: Path, name: str) -> Any:
+    """Read a JSON document of a result. Raises OSError or ValueError."""
+    return json.loads((place / name).read_bytes())
+
+
+def read_rows(place: Path, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a frame of a result, or those of some columns that it has. Raises OSError or pyarrow's errors."""
+    return frames.read_frame(place / name, columns)
+
+
+def list_versions(state: MarketState) -> list[Version]:
+    """Return every registered model that is still there, the newest version first."""
+    found: dict[str, Version] = {}
+    if state.champion:
+        for seat in state.champion.earlier:
+            found[seat.version] = Version(seat, FORMER)
+        found[state.champion.seat.version] = Version(state.champion.seat, CHAMPION)
+    for verdict in list_verdicts(state.market):
+        told = verdict["challenger"]
+        if told["version"] not in found:
+            seat = Seat(
+                version=told["version"],
+                fingerprint=told["fingerprint"],
+                folder=told["folder"],
+                data_as_of=told["data_as_of"],
+                n_learnt=told["n_learnt"],
+                trained_until=told["trained_until"],
+                evaluation="",
+                split="",
+                promoted_on="",
+            )
+            found[seat.version] = Version(seat, CHALLENGER)
+    there = [version for version in found.values() if (Path(version.seat.folder) / "manifest.json").is_file()]
+    return sorted(there, key=lambda version: int(version.version), reverse=True)
+
+
+def tell_stale(state: MarketState, seat: Seat) -> str:
+    """Say why the prices of a registered model are stale today, "" where they are not."""
+    return staleness.tell_stale_prices(state.market, seat.data_as_of, state.terms.delivery) if state.terms else ""
+
+
+def list_verdicts(market: str) -> list[dict[str, Any]]:
+    """Return the verdicts of all nights, the oldest first, each with its `place`, and `judged_at` (a UTC time)."""
+    verdicts = []
+    for result in list_results("promote", market):
+        told = _read_json(Path(result.folder) / champion.VERDICT)
+        if told:
+            verdicts.append({**told, "place": result.folder, "judged_at": result.started_at})
+    return sorted(verdicts, key=lambda told: (told["night"], told["judged_at"]))
+
+
+def list_documents(stage: str, name: str, market: str) -> list[dict[str, Any]]:
+    """Return a stage's document of each night, the last one made where there are several, the oldest night first; each with `night` and `place`."""
+    by_night: dict[str, dict[str, Any]] = {}
+    for result in sorted(list_results(stage, market), key=lambda found: found.started_at):
+        told = _read_json(Path(result.folder) / name)
+        if told:
+            by_night[result.night] = {**told, "night": result.night, "place": result.folder}
+    return [by_night[night] for night in sorted(by_night)]
+
+
+def list_results(stage: str, market: str = "") -> list[Result]:
+    """Return what every committed folder of a stage says of itself, of one market where one is named."""
+    folder = paths.MODELS if stage == "train" else paths.DATA / stage
+    found = []
+    for path in sorted(folder.glob("[!.]*/manifest.json")):
+        try:
+            modified = path.stat().st_mtime_ns
+        except OSError:  # dropped by `gc` in this moment
+            continue
+        result = _read_result(path.parent.as_posix(), modified)
+        if result and market in ("", result.market):
+            found.append(result)
+    return found
+
+
+def list_journal(market: str) -> list[dict[str, Any]]:
+    """Return every promotion, refusal, rollback, bar and lift, the oldest first. Raises JournalDamaged."""
+    return champion.read_journal(market)
+
+
+def list_incidents(market: str) -> list[Incident]:
+    """Return what is open, the oldest first. Raises AlertsDamaged."""
+    return alerts.open_incidents(market)
+
+
+def link_run(evaluation: Path) -> str | None:
+    """Return the address of a training's run in the MLflow UI, None where none is set."""
+    return receipts.link(evaluation)
+
+
+def list_runs(limit: int) -> list[dict[str, Any]]:
+    """Return the newest runs, the newest first; one that is open though nobody is alive in it is told as killed."""
+    alive = ledger.running(paths.DATA)
+    records = []
+    for path in sorted((paths.DATA / "runs").glob("[!.]*.json"), reverse=True)[:limit]:
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        record = _read_run(path.as_posix(), stat.st_mtime_ns, stat.st_size)
+        if record:
+            is_dead = record["state"] == ledger.RUNNING and record["run"] not in alive
+            records.append({**record, "state": ledger.KILLED} if is_dead else record)
+    return records
+
+
+def watch_run(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the tasks of a run as they stand now: what it committed since is `built`, what it is at is `running`."""
+    built = {result.name: result for stage in STAGES for result in list_results(stage) if result.run == record["run"]}
+    return [_watch_task(task, built.get(task["name"])) for task in record["tasks"]]
+
+
+def _watch_task(task: Mapping[str, Any], result: Result | None) -> dict[str, Any]:
+    if result is None:
+        return {**task, "outcome": "running"} if task["outcome"] is None and _is_drafted(task) else dict(task)
+    told = {**task, "started_at": result.started_at}
+    return told if task["outcome"] else {**told, "outcome": "built", "place": result.folder, "seconds": result.duration_s}
+
+
+def _is_drafted(task: Mapping[str, Any]) -> bool:
+    """Say whether a folder is being filled from which the task's result will be renamed."""
+    place = Path(task["place"]) if task["place"] else None
+    return bool(place and next(place.parent.glob(f".{place.name}.*"), None))
+
+
+def find_sources(result: Result, results: Mapping[tuple[str, str, str], Result]) -> Iterator[Result]:
+    """Yield the results that a result was made from, each once; `results` is what `index_results` returns."""
+    seen = set()
+    for key in result.made_from:
+        source = results.get(key)
+        if source and source.folder not in seen:
+            seen.add(source.folder)
+            yield source
+
+
+def index_results(market: str) -> dict[tuple[str, str, str], Result]:
+    """Return the results of a market by (family, file, sha256) of each of their files; of equal ones the newest."""
+    found: dict[tuple[str, str, str], Result] = {}
+    for stage in STAGES:
+        for result in sorted(list_results(stage, market), key=lambda one: one.started_at):
+            found |= {(result.family, name, sha): result for name, sha in result.files}
+    return found
+
+
+@lru_cache(maxsize=_MANIFESTS)
+def _read_result(folder: str, _modified: int) -> Result | None:
+    manifest = Manifest.read(Path(folder))
+    if manifest is None:
+        return None
+    recipe = manifest.recipe
+    try:
+        settings = recipe["settings"] if isinstance(recipe["settings"], dict) else {}
+        made_from = [
+            (str(family), str(name), str(sha)) for family, digests in recipe["dependencies"] for name, sha in digests.items()
+        ]
+        return Result(
+            folder=folder,
+            name=manifest.name,
+            family=manifest.task,
+            market=str(recipe["parameters"]["market"]),
+            night=str(settings.get("night", "")),
+            fingerprint=manifest.fingerprint,
+            run=manifest.run,
+            started_at=manifest.started_at,
+            duration_s=manifest.duration_s,
+            files=tuple((name, record.sha256) for name, record in manifest.files.items()),
+            made_from=tuple(made_from),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _read_run(path: str, _modified: int, _size: int) -> dict[str, Any] | None:
+    record = _read_json(Path(path))
+    return record if record and record.keys() >= {"run", "state", "subject", "tasks"} else None
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
