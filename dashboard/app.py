@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 import streamlit as st
 
 from dashboard import page
+from pipeline.errors import UserError
 
 told = page.words()
 st.set_page_config(page_title=told.say("Car prices"), page_icon="🚗", layout="wide")
@@ -16,4 +19,12 @@ pages = {
         st.Page("views/price.py", title=told.say("Price a car"), icon="🏷️", default=True),
     ],
 }
-st.navigation(pages).run()
+chosen = st.navigation(pages)
+try:
+    chosen.run()
+except UserError as error:
+    st.error(page.plain(told.retell(str(error))))
+except (OSError, ValueError) as error:  # a result that is damaged, or that `gc` dropped in this moment
+    logging.getLogger("dashboard").exception("a page cannot be drawn")
+    st.error(told.say("A result cannot be read, so this page is not whole. Run the pipeline again: it rebuilds what is damaged."))
+    st.code(f"{type(error).__name__}: {error}", language=None, wrap_lines=True)

@@ -263,7 +263,7 @@ def _watch_task(task: Mapping[str, Any], result: Result | None) -> dict[str, Any
 def _is_drafted(task: Mapping[str, Any]) -> bool:
     """Say whether a folder is being filled from which the task's result will be renamed."""
     place = Path(task["place"]) if task["place"] else None
-    return bool(place and next(place.parent.glob(f".{place.name}.*"), None))
+    return bool(place and next(place.parent.glob(f".building-{place.name}-*"), None))
 
 
 def find_sources(result: Result, results: Mapping[tuple[str, str, str], Result]) -> Iterator[Result]:

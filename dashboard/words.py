@@ -134,11 +134,11 @@ class Words:
         return form.format(n=self.number(n), **values)
 
     def retell(self, text: str) -> str:
-        """Return what the pipeline wrote in English in the reader's language: a sentence, or several joined by "; ".
+        """Return what the pipeline wrote in English, a sentence or several joined by "; ", in the reader's language and customs.
 
-        What has no translation stays as it is.
+        What is not known stays as it is.
         """
-        if self.language == "en" or not text:
+        if not text:
             return text
         whole = self._retell(text)
         if whole is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -38,7 +39,7 @@ def choose_version(state: MarketState, told: Words) -> Seat:
     versions = reading.list_versions(state)
     named = {
         version.version: told.say(
-            "Version {version}: {role}, data as of {night}",
+            "Version {version} ({role}), {night}",
             version=version.version,
             role=told.say(_ROLES[version.role]),
             night=told.date(version.seat.data_as_of),
@@ -177,6 +178,13 @@ def show_why(served: ServedModel, terms: Market, car: dict[str, str], listings: 
         "make": told.say("Typical {make}", make=car["make"]),
         "market": told.say("Typical car of the market"),
     }[explanation.based_on]
+    if not shown:
+        st.info(
+            told.say(
+                "This is the typical car of its make and model. Change the year, the mileage or the equipment to see what each of them does to the price."
+            )
+        )
+        return
     st.altair_chart(
         charts.draw_contributions(start, told.say("This car"), explanation.typical_estimate, changes, told), width="stretch"
     )
@@ -194,8 +202,7 @@ def show_why(served: ServedModel, terms: Market, car: dict[str, str], listings: 
         }
         for change in shown
     ]
-    if usual:
-        page.table(pd.DataFrame(usual))
+    page.table(pd.DataFrame(usual))
 
 
 def show_near(served: ServedModel, terms: Market, car: dict[str, str], listings: pd.DataFrame, told: Words) -> None:
@@ -299,7 +306,7 @@ def main() -> None:
     clean = state.place("clean")
     listings = page.rows(clean, "listings.parquet") if clean else pd.DataFrame()
     with right:
-        (outcome,) = valuing.price_cars(served, terms, [car])
+        (outcome,) = valuing.price_cars(replace(served, stale=""), terms, [car])  # the page says once that prices are stale
         show_outcome(outcome, served, told)
         part = page.pick({name: told.say(text) for name, text in PARTS.items()}, "part")
         if part == "near":

@@ -77,15 +77,16 @@ def run_watched(
     """
     reading, writing = os.pipe()
     try:
-        child = subprocess.Popen(  # noqa: S603  # our own command
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=(reading,),
-            env={**os.environ, **(environment or {}), WATCHER_PIPE: str(reading)},
-        )
+        with _hears_interrupts():
+            child = subprocess.Popen(  # noqa: S603  # our own command
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(reading,),
+                env={**os.environ, **(environment or {}), WATCHER_PIPE: str(reading)},
+            )
         try:
             return _watch(child, write, interruption, time.monotonic() + seconds)
         finally:
@@ -95,6 +96,19 @@ def run_watched(
     finally:
         os.close(reading)
         os.close(writing)
+
+
+@contextlib.contextmanager
+def _hears_interrupts() -> Iterator[None]:
+    """Let a child begin with Ctrl-C's default: whom a script started with `&` ignores it, and so would the child, which we end by it."""
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: None)  # a handler is not inherited, what is ignored is
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _watch(child: subprocess.Popen[bytes], write: Callable[[str], None], interruption: Interruption, until: float) -> Ended:

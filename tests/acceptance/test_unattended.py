@@ -34,13 +34,11 @@ def nightly(project: Project, *arguments: str, **environment: Any) -> tuple[int,
     return project.run(sys.executable, "-m", "pipeline", "nightly", *arguments, **environment)
 
 
-# Whoever started the tests may ignore a closed terminal, as nohup does, and what ignores it hands that on.
-_LIKE_CRON = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 _started: list[subprocess.Popen[str]] = []
 
 
 def start_nightly(project: Project, *arguments: str, **environment: Any) -> subprocess.Popen[str]:
-    _started.append(project.start(sys.executable, "-c", _LIKE_CRON, "-m", "pipeline", "nightly", *arguments, **environment))
+    _started.append(project.start(sys.executable, "-m", "pipeline", "nightly", *arguments, **environment))
     return _started[-1]
 
 

@@ -156,4 +156,15 @@ class TestRetelling:
     def test_values_stand_in_their_places(self, text, french):
         told = re.sub(r"[\u00a0\u202f]", " ", Words("fr", "GBP").retell(text))
         assert told == french
-        assert Words("en", "GBP").retell(text) == text
+
+    @pytest.mark.parametrize(
+        ("text", "english"),
+        [
+            ("mileage_km above 1,000,000: '5000000'", "mileage above 1,000,000: '5000000'"),
+            ("the newest delivery with rows is of 2025-01-08, 687 days before 2026-11-26; 7 are allowed",
+             "the newest delivery with rows is of 8 Jan 2025, 687 days before 26 Nov 2026; 7 are allowed"),
+            ("what nobody wrote; of 2025-01-08", "what nobody wrote; of 2025-01-08"),
+        ],
+    )  # fmt: skip
+    def test_english_gets_the_names_and_dates_of_the_page(self, text, english):
+        assert Words("en", "GBP").retell(text) == english

@@ -44,6 +44,19 @@ def test_a_child_that_takes_too_long_is_interrupted():
     assert ended.code != 0
 
 
+def test_a_child_of_one_that_a_script_started_in_the_background_is_interrupted_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(processes, "GRACE_S", 60)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for `command &`
+    try:
+        began = time.monotonic()
+        ended = run_watched(python("import time; time.sleep(60)"), lambda _: None, Interruption(), 0.5)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.is_late
+    assert time.monotonic() - began < 30
+
+
 @pytest.mark.parametrize("how", ["ignores Ctrl-C", "is stopped"])
 def test_one_that_does_not_end_is_killed_with_its_children(monkeypatch: pytest.MonkeyPatch, how: str):
     monkeypatch.setattr(processes, "GRACE_S", 1)
