@@ -24,6 +24,10 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 WHY_NOT = "there is no chromium on this machine: apt-get install chromium"
 LAPTOP, PHONE = (1280, 900), (390, 844)
 _START_S = 60
+_IS_DRAWN = """
+() => document.querySelector('[data-testid=stApp]').getAttribute('data-test-script-state') === 'notRunning'
+  && !document.querySelector('[data-stale=true]')
+"""
 
 
 @dataclass
@@ -43,8 +47,8 @@ class Screen:
     def settle(self) -> None:
         """Wait until the script behind the page has run."""
         self.page.locator("[data-testid=stMainBlockContainer] h1").first.wait_for()
-        self.page.wait_for_function("!document.querySelector('[data-testid=stStatusWidgetRunningIcon], [data-stale=true]')")
-        self.page.wait_for_timeout(300)
+        self.page.wait_for_timeout(200)  # a choice reaches the server
+        self.page.wait_for_function(_IS_DRAWN)
 
     def text(self) -> str:
         """Return what the page says."""
