@@ -43,6 +43,18 @@ def frame_money(points: pd.DataFrame) -> tuple[float, float]:
     return float(low) / 1.05, max(float(high) * 1.05, float(low) * 2)
 
 
+def frame_positions(points: pd.DataFrame) -> float:
+    """Return how far a frame of positions reaches that shows nearly all of them."""
+    return max(float(points["position"].abs().quantile(0.98)) * 1.05, 0.05)
+
+
+def count_beyond(points: pd.DataFrame, ends: tuple[float, float], reach: float) -> tuple[int, int]:
+    """Return how many points lie outside the frame of money, and outside that of positions."""
+    low, high = ends
+    is_out = (points[["price", "estimate"]] < low) | (points[["price", "estimate"]] > high)
+    return int(is_out.any(axis=1).sum()), int((is_out["estimate"] | (points["position"].abs() > reach)).sum())
+
+
 def follow_median(estimates: pd.DataFrame) -> pd.DataFrame:
     """Return the median position of all judged listings with about equal estimates; no row where too few are judged."""
     known = estimates[(estimates["price"] > 0) & (estimates["estimate"] > 0)]

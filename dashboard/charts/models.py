@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BAND, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, localize, money_axis
+from dashboard.charts.frame import BAND, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, localize
 from dashboard.words import Words
 
 _BAR, _STEP = 14, 24
@@ -24,13 +24,14 @@ def draw_rivals(points: pd.DataFrame, who: list[str], outcomes: list[str], title
         if is_dated
         else alt.X("x:O", title=words.say("Version"), sort=None)
     )
-    axis = alt.Axis(title=title, format=".0%" if is_share else ",.0f")
+    axis = alt.Axis(title=title, format=".1%" if is_share else ",.0f", tickCount=5)
     y = alt.Y("error:Q", axis=axis, scale=alt.Scale(zero=False))
-    color = alt.Color("who:N", scale=alt.Scale(domain=who, range=[BLUE, ORANGE]), legend=alt.Legend(title=None, orient="top"))
+    legend = alt.Legend(title=None, orient="bottom", labelLimit=320, symbolOpacity=1)
+    color = alt.Color("who:N", scale=alt.Scale(domain=who, range=[BLUE, ORANGE]), legend=legend)
     shape = alt.Shape(
         "outcome:N",
         scale=alt.Scale(domain=outcomes, range=["triangle-up", "cross", "circle"]),
-        legend=alt.Legend(title=None, orient="top"),
+        legend=alt.Legend(title=None, orient="bottom", symbolFillColor=GREY, symbolStrokeColor=GREY),
     )
     told = [
         alt.Tooltip("night:N", title=words.say("Night")),
@@ -92,10 +93,14 @@ def draw_cloud(points: pd.DataFrame, ends: tuple[float, float], statuses: tuple[
 
 
 def draw_residuals(
-    points: pd.DataFrame, medians: pd.DataFrame, ends: tuple[float, float], statuses: tuple[str, str], words: Words
+    points: pd.DataFrame,
+    medians: pd.DataFrame,
+    ends: tuple[float, float],
+    reach: float,
+    statuses: tuple[str, str],
+    words: Words,
 ) -> Any:
-    """Draw by what share prices lie above their estimates, over the estimate, with the running median."""
-    reach = max(float(points["position"].abs().quantile(0.99)) * 1.05, 0.05)
+    """Draw by what share, up to `reach`, prices lie above their estimates, over the estimate, with the running median."""
     scale = alt.Scale(type="log", domain=list(ends), nice=False)
     x = alt.X("estimate:Q", scale=scale, axis=_log_axis(words, words.say("Estimate")))
     y = alt.Y(
@@ -127,7 +132,7 @@ def draw_baselines(errors: pd.DataFrame, model: str, title: str, words: Words) -
     base = alt.Chart(errors).encode(y=_rows(errors))
     reach = float(errors["mae"].max()) * 1.25 or 1
     bars = base.mark_bar(height=20).encode(
-        x=alt.X("mae:Q", axis=money_axis(words, title), scale=alt.Scale(domain=[0, reach])),
+        x=alt.X("mae:Q", axis=alt.Axis(title=title, format=",.0f", tickCount=5), scale=alt.Scale(domain=[0, reach])),
         color=alt.condition(alt.datum.label == model, alt.value(BLUE), alt.value(GREY)),
     )
     labels = base.mark_text(align="left", dx=5, color=GREY).encode(x="mae:Q", text="told:N")
@@ -144,7 +149,7 @@ def _log_axis(words: Words, title: str) -> alt.Axis:
 
 
 def _dots(points: pd.DataFrame, statuses: tuple[str, str], words: Words) -> Any:
-    legend = alt.Legend(title=None, orient="top", labelLimit=300)
+    legend = alt.Legend(title=None, orient="bottom", direction="vertical", labelLimit=320)
     return (
         alt.Chart(points)
         .mark_point(size=28, filled=False, opacity=0.65, strokeWidth=1.3, clip=True)

@@ -48,7 +48,7 @@ def draw_counts(counts: pd.DataFrame, title: str, words: Words) -> Any:
     """Draw a count per line, as bars with their number; `counts`: label, n, told."""
     reach = float(counts["n"].max()) * 1.25 or 1
     base = alt.Chart(counts).encode(y=_rows(counts))
-    x = alt.X("n:Q", title=title, axis=alt.Axis(format="~s", tickCount=4), scale=alt.Scale(domain=[0, reach]))
+    x = alt.X("n:Q", title=title, axis=alt.Axis(format=",.0f", tickCount=4, tickMinStep=1), scale=alt.Scale(domain=[0, reach]))
     bars = base.mark_bar(height=_BAR, color=BLUE).encode(x=x)
     labels = base.mark_text(align="left", dx=5, color=GREY).encode(x="n:Q", text="told:N")
     return localize((bars + labels).properties(height=alt.Step(_STEP)), words)
@@ -59,12 +59,13 @@ def draw_drift(columns: pd.DataFrame, kinds: tuple[str, str, str], title: str, w
 
     `columns`: label, psi, noise_floor, kind, told. The axis is the index's root, which grows as a distance does.
     """
+    shown = {kind: color for kind, color in zip(kinds, (SKY, VERMILION, GREY), strict=True) if kind in set(columns["kind"])}
     x = alt.X("psi:Q", title=title, scale=alt.Scale(type="sqrt", domainMin=0), axis=alt.Axis(format="~g", tickCount=5))
     base = alt.Chart(columns).encode(y=_rows(columns))
     told = [alt.Tooltip("label:N", title=" "), alt.Tooltip("told:N", title=title), alt.Tooltip("kind:N", title=" ")]
     color = alt.Color(
         "kind:N",
-        scale=alt.Scale(domain=list(kinds), range=[SKY, VERMILION, GREY]),
+        scale=alt.Scale(domain=list(shown), range=list(shown.values())),
         legend=alt.Legend(title=None, orient="top", labelLimit=260),
     )
     bars = base.mark_bar(height=_BAR).encode(x=x, color=color, tooltip=told)
@@ -76,7 +77,7 @@ def draw_drift(columns: pd.DataFrame, kinds: tuple[str, str, str], title: str, w
 def draw_history(nights: pd.DataFrame, names: tuple[str, str], title: str, words: Words) -> Any:
     """Draw one column's distance and its floor by night, with a mark where it lies beyond; `nights`: night, name, value, told, is_finding."""
     x = alt.X("night:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=8, labelOverlap=True))
-    y = alt.Y("value:Q", title=title, axis=alt.Axis(format="~g", tickCount=5), scale=alt.Scale(type="sqrt", domainMin=0))
+    y = alt.Y("value:Q", title=title, axis=alt.Axis(format="~g", tickCount=5), scale=alt.Scale(domainMin=0))
     color = alt.Color(
         "name:N", scale=alt.Scale(domain=list(names), range=[BLUE, ORANGE]), legend=alt.Legend(title=None, orient="top")
     )
@@ -95,7 +96,12 @@ def draw_findings(nights: pd.DataFrame, title: str, words: Words) -> Any:
         .mark_bar(color=VERMILION)
         .encode(
             x=alt.X("yearmonthdate(night):O", title=None, axis=alt.Axis(format="%-d %b", labelOverlap=True, labelAngle=0)),
-            y=alt.Y("n:Q", title=title, axis=alt.Axis(format="d", tickMinStep=1)),
+            y=alt.Y(
+                "n:Q",
+                title=title,
+                axis=alt.Axis(format="d", tickMinStep=1),
+                scale=alt.Scale(domain=[0, max(3, int(nights["n"].max()))]),
+            ),
             tooltip=[alt.Tooltip("date:N", title=words.say("Night")), alt.Tooltip("n:Q", title=title)],
         )
     )

@@ -23,7 +23,7 @@ PARTS = {
     "segments": mark("By kind of car"),
     "fit": mark("Predicted and actual"),
     "importance": mark("What it rests on"),
-    "baselines": mark("Against simple estimates"),
+    "baselines": mark("Simple estimates"),
     "verdicts": mark("Verdicts"),
     "journal": mark("Journal"),
     "rollback": mark("Roll back"),
@@ -292,23 +292,31 @@ def show_fit(judged: Judged, told: Words) -> None:
         price_told=[told.money(row["price"]) for row in rows],
         estimate_told=[told.money(row["estimate"]) for row in rows],
     )
-    ends = judgement.frame_money(points)
+    ends, reach = judgement.frame_money(points), judgement.frame_positions(points)
     left, right = st.columns(2)
     with left:
         st.altair_chart(charts.draw_cloud(points, ends, statuses, told), width="stretch")
         st.caption(told.say("On the line the estimate is the price; in the band it is within 10%."))
     with right:
         medians = judgement.follow_median(estimates)
-        st.altair_chart(charts.draw_residuals(points, medians, ends, statuses, told), width="stretch")
+        st.altair_chart(charts.draw_residuals(points, medians, ends, reach, statuses, told), width="stretch")
         st.caption(told.say("The dashed line is the median of cars with about equal estimates: it should lie on zero."))
-    if len(points) < len(estimates):
+    tell_drawn(len(points), len(estimates), judgement.count_beyond(points, ends, reach), told)
+
+
+def tell_drawn(n_points: int, n_judged: int, beyond: tuple[int, int], told: Words) -> None:
+    """Say which judged cars are not to be seen."""
+    if n_points < n_judged:
         st.caption(
             told.say(
                 "{n} of {all} judged cars are drawn, chosen at random; the dashed line is of all.",
-                n=told.number(len(points)),
-                all=told.number(len(estimates)),
+                n=told.number(n_points),
+                all=told.number(n_judged),
             )
         )
+    if any(beyond):
+        first, second = map(told.number, beyond)
+        st.caption(told.say("Beyond the frame lie {n} in the first picture and {m} in the second.", n=first, m=second))
 
 
 def show_importance(judged: Judged, metrics: Mapping[str, Any], told: Words) -> None:
@@ -393,7 +401,7 @@ def show_verdicts(state: MarketState, told: Words) -> None:
     )
     verdict = verdicts[place]
     st.subheader(told.say(DECISIONS.get(verdict["outcome"], "{version}"), version=verdict["challenger"]["version"]))
-    for reason in verdict["reasons"]:
+    for reason in sorted(verdict["reasons"], key=lambda reason: bool(reason["passed"])):
         passed = bool(reason["passed"])
         icon, word = ("✓", told.say("passed")) if passed else ("✗", told.say("failed"))
         rule = told.say(RULES.get(reason["rule"], reason["rule"]))
@@ -408,31 +416,37 @@ def compare_rivals(verdict: Mapping[str, Any], told: Words) -> None:
         return
     mine = told.say("Challenger, version {version}", version=verdict["challenger"]["version"])
     theirs = told.say("Champion, version {version}", version=champion["version"])
-    told_by = {"mae": told.money}
+    label = told.say_many("On the same {n} car", "On the same {n} cars", figures["n_judged"])
+    lines = [
+        {"measure": told.say(text), **{who: tell_figure(figures, name, who, told) for who in ("challenger", "champion")}}
+        for name, text in MEASURES.items()
+    ]
     page.table(
-        pd.DataFrame(
-            [
-                {
-                    told.say_many("On the same {n} car", "On the same {n} cars", figures["n_judged"]): told.say(text),
-                    **{
-                        label: told_by.get(name, lambda share: told.share(share, 1))((figures.get(name) or {}).get(who))
-                        for label, who in ((mine, "challenger"), (theirs, "champion"))
-                    },
-                }
-                for name, text in MEASURES.items()
-            ]
-        )
+        pd.DataFrame(lines),
+        {
+            "measure": st.column_config.TextColumn(label),
+            "challenger": st.column_config.TextColumn(mine, alignment="right"),
+            "champion": st.column_config.TextColumn(theirs, alignment="right"),
+        },
     )
-    st.caption(
-        told.say_many(
-            "{n} judged car was left out: the champion had learnt from it or its twin.",
-            "{n} judged cars were left out: the champion had learnt from them or their twins.",
-            figures.get("n_left_out", 0),
+    n_left_out = figures.get("n_left_out", 0)
+    if n_left_out:
+        st.caption(
+            told.say_many(
+                "{n} judged car was left out: the champion had learnt from it or its twin.",
+                "{n} judged cars were left out: the champion had learnt from them or their twins.",
+                n_left_out,
+            )
         )
-    )
     with st.expander(told.say("By kind of car")):
         columns = ("segment_kind", "segment", "n", "mae_challenger", "mae_champion", "change_share", "is_hurt")
         list_compared(page.whole_rows(Path(verdict["place"]), "segments.parquet", *columns), mine, theirs, told)
+
+
+def tell_figure(figures: Mapping[str, Any], measure: str, who: str, told: Words) -> str:
+    """Return one figure of a verdict: money, or a share."""
+    value = (figures.get(measure) or {}).get(who)
+    return told.money(value) if measure == "mae" else told.share(value, 1)
 
 
 def list_compared(segments: pd.DataFrame, mine: str, theirs: str, told: Words) -> None:
@@ -478,8 +492,8 @@ def show_journal(state: MarketState, told: Words) -> None:
                 told.say("What"): told.say(OUTCOMES.get(str(entry.get("what")), str(entry.get("what")))),
                 told.say("Version"): str(entry.get("to") or entry.get("lifts") or entry.get("version") or "–"),
                 told.say("Champion before"): str(entry.get("from") or "–"),
-                told.say("Why"): " ".join(told.retell(str(why)) for why in entry.get("why", [])),
                 told.say("Who"): str(entry.get("who", "–")),
+                told.say("Why"): " ".join(told.retell(str(why)) for why in entry.get("why", [])),
             }
             for entry in entries[:_LINES]
         ]
@@ -530,7 +544,7 @@ def list_former(champion: Champion, told: Words) -> None:
         }
         for seat in reversed(champion.earlier)
     ]
-    page.table(pd.DataFrame(former[:_LINES]))
+    page.table(pd.DataFrame(former[:_LINES]), {told.say("Learnt from"): _number(told.say("Learnt from"))})
 
 
 def tell_bar(champion: Champion, version: str, told: Words) -> str:

@@ -538,7 +538,8 @@ def show_champion(document: Mapping[str, Any], told: Words) -> None:
     champion = document.get("champion")
     if not champion:
         why = document["compared"].get("why_no_champion")
-        st.caption(page.plain(told.retell(why).capitalize() if why else told.say("It was not judged on this night.")))
+        none = told.say("It was not judged on this night.")
+        st.caption(page.plain(told.say("It was not judged on this night: {why}.", why=told.retell(why)) if why else none))
         return
     new = champion.get("new")
     if not new:
@@ -546,18 +547,18 @@ def show_champion(document: Mapping[str, Any], told: Words) -> None:
         st.caption(told.say_many("{n} new advert is too few to judge by.", "{n} new adverts are too few to judge by.", n))
         return
     judged = champion["judged"]
-    measures = (("median_ape", told.say("Median error"), 1), ("interval_coverage", told.say("Coverage"), 1))
+    lines = [
+        {"measure": label, "new": told.share(new[name], 1), "judged": told.share(judged[name], 1)}
+        for name, label in (("median_ape", told.say("Median error")), ("interval_coverage", told.say("Coverage")))
+    ]
+    on_new = told.say_many("On {n} new advert", "On {n} new adverts", champion["n"])
     page.table(
-        pd.DataFrame(
-            [
-                {
-                    told.say("Version {version}", version=champion["version"]): label,
-                    told.say_many("On {n} new advert", "On {n} new adverts", champion["n"]): told.share(new[name], digits),
-                    told.say("When it was judged"): told.share(judged[name], digits),
-                }
-                for name, label, digits in measures
-            ]
-        )
+        pd.DataFrame(lines),
+        {
+            "measure": st.column_config.TextColumn(told.say("Version {version}", version=champion["version"])),
+            "new": st.column_config.TextColumn(on_new, alignment="right"),
+            "judged": st.column_config.TextColumn(told.say("When it was judged"), alignment="right"),
+        },
     )
     for key, text in (
         ("errors", told.say("Its errors are larger, beyond noise.")),
