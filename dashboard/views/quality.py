@@ -512,7 +512,7 @@ def show_categories(document: Mapping[str, Any], told: Words) -> None:
     """List words that are gone or new beyond chance."""
     lines = []
     for name, found in (document.get("categories") or {}).items():
-        for key, text, count in (("lost", told.say("gone"), "usual"), ("new", told.say("new"), "cars")):
+        for key, text, count in (("lost", told.say("gone"), "usual"), ("new", told.say("never seen before"), "cars")):
             lines += [
                 {"column": told.column(name), "word": told.value(name, word["word"]), "what": text, "n": word[count]}
                 for word in found.get(key, ())
