@@ -234,18 +234,13 @@ def _stop_empty(found: MarketState) -> NoReturn:
 
 
 @st.cache_resource(max_entries=_FRAMES, show_spinner=False)
-def _read_rows(place: str, name: str, columns: tuple[str, ...] | None, _modified: int) -> pd.DataFrame:
+def _read_rows(place: str, name: str, columns: tuple[str, ...] | None, modified: int) -> pd.DataFrame:  # noqa: ARG001  # part of the key
     return reading.read_rows(Path(place), name, list(columns) if columns else None)
 
 
 @st.cache_resource(max_entries=_MODELS, show_spinner=False)
 def _load(name: str, seat: Seat) -> ServedModel:
     return load_seat(name, seat)
-
-
-def plain(text: str) -> str:
-    """Return a text that Markdown shows as it is: what adverts, files and logs say is never markup."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
 def whole(place: Path | None, name: str, *keys: str) -> dict[str, Any]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pipeline
+from dashboard import reading
+from pipeline.champion import Champion
 
 _MAX_S = 300
 
@@ -19,6 +23,52 @@ class Answer:
 
     code: int | None
     message: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was clicked: `lifts` a bar or rolls back; `drawn` marks the decision that the page showed, `again` is what was typed to confirm."""
+
+    lifts: bool
+    market: str
+    version: str
+    drawn: str
+    reason: str
+    again: str
+
+
+FORBIDDEN, UNCONFIRMED, MOVED = "forbidden", "unconfirmed", "moved"
+ANSWER, _DONE = "rollback-answer", "rollback-done"
+
+
+def mark_decision(champion: Champion) -> str:
+    """Return what changes with every decision about the champion."""
+    return f"{champion.market}-{champion.seat.version}-{champion.decision.get('id', '')}"
+
+
+def act(request: Request, session: MutableMapping[Any, Any], *, may: bool, who: str) -> None:
+    """Do what was clicked, once, and keep the answer in the session: the command's, or why nothing was done.
+
+    Asked again are whether whoever clicked may, and whether the champion is still the one that the page showed. A second click on a
+    page that was not drawn anew in between finds the decision done, and changes nothing, not even the answer.
+    """
+    if session.get(_DONE) == request.drawn:
+        return
+    refusal = _refuse(request, may=may)
+    if refusal:
+        session[ANSWER] = refusal
+        return
+    session[_DONE] = request.drawn
+    session[ANSWER] = (lift if request.lifts else roll_back)(request.market, request.version, request.reason, who)
+
+
+def _refuse(request: Request, *, may: bool) -> str:
+    if not may:
+        return FORBIDDEN
+    if request.again.strip() != request.version or not (request.lifts or request.reason.strip()):
+        return UNCONFIRMED
+    champion = reading.read_market(request.market).champion
+    return "" if champion and mark_decision(champion) == request.drawn else MOVED
 
 
 def roll_back(market: str, version: str, reason: str, who: str) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import streamlit as st
 from dashboard import judgement, page, reading, rollback
 from dashboard.charts import models as charts
 from dashboard.reading import Judged, MarketState
-from dashboard.rollback import Answer
+from dashboard.rollback import Answer, Request
 from dashboard.words import Words, mark
 from pipeline.champion import Champion, JournalDamaged, Seat
 
@@ -569,7 +569,7 @@ def ask_rollback(champion: Champion, free: list[Seat], told: Words) -> None:
     if not free:
         st.info(told.say("No earlier champion is free to go back to."))
         return
-    drawn = mark_decision(champion)
+    drawn = rollback.mark_decision(champion)
     versions = [seat.version for seat in reversed(free)]
     version = st.selectbox(told.say("Go back to version"), versions, key=f"to-{drawn}")
     reason = st.text_input(told.say("Why, for the journal"), key=f"reason-{drawn}", max_chars=400)
@@ -587,7 +587,8 @@ def ask_rollback(champion: Champion, free: list[Seat], told: Words) -> None:
         disabled=not reason.strip() or again.strip() != version,
         key=f"roll-{drawn}-{version}",
         on_click=act,
-        args=("to", champion.market, version, drawn),
+        args=(champion.market, version, drawn),
+        kwargs={"lifts": False},
     )
 
 
@@ -596,7 +597,7 @@ def ask_lift(champion: Champion, told: Words) -> None:
     if not champion.barred:
         return
     st.subheader(told.say("Lift a bar"))
-    drawn = mark_decision(champion)
+    drawn = rollback.mark_decision(champion)
     version = st.selectbox(told.say("Barred version"), sorted(champion.barred), key=f"lift-{drawn}")
     st.text_input(told.say("Why, if you like"), key=f"lift-reason-{drawn}", max_chars=400)
     st.caption(told.say("The next run may promote version {version} again.", version=version))
@@ -606,45 +607,28 @@ def ask_lift(champion: Champion, told: Words) -> None:
         disabled=again.strip() != version,
         key=f"unbar-{drawn}-{version}",
         on_click=act,
-        args=("lift", champion.market, version, drawn),
+        args=(champion.market, version, drawn),
+        kwargs={"lifts": True},
     )
 
 
-def mark_decision(champion: Champion) -> str:
-    """Return what changes with every decision about the champion."""
-    return f"{champion.market}-{champion.seat.version}-{champion.decision.get('id', '')}"
-
-
-def act(what: str, market: str, version: str, drawn: str) -> None:
-    """Do what was confirmed, after asking again whether whoever clicked may, and whether the champion is still the one that was shown."""
-    session, prefix = st.session_state, "" if what == "to" else "lift-"
-    if session.get("rollback-done") == drawn:  # a second click on the same button
-        return
-    reason, again = (str(session.get(f"{prefix}{name}", "")).strip() for name in (f"reason-{drawn}", f"again-{drawn}-{version}"))
-    if not page.is_operator():
-        session["rollback-answer"] = "forbidden"
-        return
-    if again != version or (what == "to" and not reason):
-        session["rollback-answer"] = "unconfirmed"
-        return
-    found = reading.read_market(market).champion
-    if found is None or mark_decision(found) != drawn:
-        session["rollback-answer"] = "moved"
-        return
-    session["rollback-done"] = drawn
+def act(market: str, version: str, drawn: str, *, lifts: bool) -> None:
+    """Do what was confirmed."""
+    session, prefix = st.session_state, "lift-" if lifts else ""
+    reason, again = (str(session.get(f"{prefix}{name}", "")) for name in (f"reason-{drawn}", f"again-{drawn}-{version}"))
     who = str(st.user.get("email", "")) if page.has_sign_in() else ""
-    run: Callable[[str, str, str, str], Answer] = rollback.roll_back if what == "to" else rollback.lift
-    session["rollback-answer"] = run(market, version, reason, who)
+    request = Request(lifts, market, version, drawn, reason, again)
+    rollback.act(request, session, may=page.is_operator(), who=who)
 
 
 def tell_answer(told: Words) -> None:
     """Show what became of the last click, until another part is picked."""
-    answer = st.session_state.get("rollback-answer")
-    if answer == "forbidden":
+    answer = st.session_state.get(rollback.ANSWER)
+    if answer == rollback.FORBIDDEN:
         st.error(told.say("You may not roll back: nothing was done."))
-    elif answer == "unconfirmed":
+    elif answer == rollback.UNCONFIRMED:
         st.error(told.say("That was not confirmed, or no reason was given: nothing was done."))
-    elif answer == "moved":
+    elif answer == rollback.MOVED:
         st.error(told.say("The champion changed since this page was drawn: nothing was done. Look again."))
     elif isinstance(answer, Answer):
         tell_done(answer, told)
@@ -680,7 +664,7 @@ def main() -> None:
     told = page.words()
     part = page.pick({name: told.say(text) for name, text in PARTS.items()}, "model-part")
     if part != "rollback":
-        st.session_state.pop("rollback-answer", None)
+        st.session_state.pop(rollback.ANSWER, None)
     if part == "journal":
         show_journal(state, told)
     elif part == "verdicts":
