@@ -18,6 +18,10 @@ pages = {
     told.say("Prices"): [
         st.Page("views/price.py", title=told.say("Price a car"), icon="🏷️", default=True),
     ],
+    told.say("Trust"): [
+        st.Page("views/model.py", title=told.say("Model"), icon="🎯"),
+        st.Page("views/quality.py", title=told.say("Data quality"), icon="🔎"),
+    ],
 }
 chosen = st.navigation(pages)
 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -233,10 +234,42 @@ def _stop_empty(found: MarketState) -> NoReturn:
 
 
 @st.cache_resource(max_entries=_FRAMES, show_spinner=False)
-def _read_rows(place: str, name: str, columns: tuple[str, ...] | None, _modified: int) -> pd.DataFrame:
+def _read_rows(place: str, name: str, columns: tuple[str, ...] | None, modified: int) -> pd.DataFrame:  # noqa: ARG001  # part of the key
     return reading.read_rows(Path(place), name, list(columns) if columns else None)
 
 
 @st.cache_resource(max_entries=_MODELS, show_spinner=False)
 def _load(name: str, seat: Seat) -> ServedModel:
     return load_seat(name, seat)
+
+
+def whole(place: Path | None, name: str, *keys: str) -> dict[str, Any]:
+    """Return a document that has these keys; stop the page where it is gone or damaged."""
+    try:
+        found = document(place, name) if place else None
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        stop_damaged(place, name)
+    return found
+
+
+def whole_rows(place: Path | None, name: str, *columns: str) -> pd.DataFrame:
+    """Return a frame that has these columns; stop the page where it is gone or damaged."""
+    try:
+        found = rows(place, name) if place else pd.DataFrame()
+    except (OSError, ValueError):
+        found = pd.DataFrame()
+    if not set(columns) <= set(found.columns):
+        stop_damaged(place, name)
+    return found
+
+
+def stop_damaged(place: Path | None, name: str) -> NoReturn:
+    """Say that a file of a result cannot be read, and what builds it again."""
+    told = words()
+    file = plain((place / name).as_posix() if place else name)
+    stop(
+        told.say("{file} is gone or damaged. Run this: it is built again.", file=file),
+        f"luigi --module pipeline Nightly --market {shlex.quote(market())}",
+    )
