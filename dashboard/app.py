@@ -17,6 +17,7 @@ told = page.words()
 pages = {
     told.say("Prices"): [
         st.Page("views/price.py", title=told.say("Price a car"), icon="🏷️", default=True),
+        st.Page("views/deals.py", title=told.say("Deals"), icon="🔎"),
     ],
 }
 chosen = st.navigation(pages)
