@@ -18,6 +18,8 @@ pages = {
     told.say("Prices"): [
         st.Page("views/price.py", title=told.say("Price a car"), icon="🏷️", default=True),
         st.Page("views/deals.py", title=told.say("Deals"), icon="🔎"),
+        st.Page("views/batch.py", title=told.say("Batch"), icon="📄"),
+        st.Page("views/market.py", title=told.say("Prices over time"), icon="📈"),
     ],
 }
 chosen = st.navigation(pages)

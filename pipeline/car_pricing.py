@@ -17,6 +17,7 @@ from pipeline.services.exports import guard_cell
 from pipeline.stages import cars
 
 STATUSES = ("priced", "extrapolated", "refused", UNREADABLE)
+_COUNTED = 10_000  # rows at once
 
 
 def open_table(path: Path | Source, market: Market) -> CarFile:
@@ -30,6 +31,16 @@ def open_table(path: Path | Source, market: Market) -> CarFile:
         lacking = "; ".join(_tell_absent(column, market, unknown) for column in absent)
         raise CarsUnreadable(f"{shown} lacks {lacking}. Its header reads {', '.join(map(repr, table.headers))[:300]}.")
     return table
+
+
+def count_rows(table: CarFile, most: int) -> int:
+    """Return how many rows a table has; raises CarsUnreadable where they are more than may be priced at once."""
+    n = 0
+    for records in table.read_chunks(_COUNTED):
+        n += len(records)
+        if n > most:
+            raise CarsUnreadable(f"{table.source.name} holds more than {most:,} rows: split it into smaller files.")
+    return n
 
 
 def price_rows(pricer: Pricer, table: CarFile, size: int) -> Iterator[tuple[list[list[str]], list[Outcome]]]:
