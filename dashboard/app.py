@@ -19,7 +19,7 @@ pages = {
         st.Page("views/price.py", title=told.say("Price a car"), icon="🏷️", default=True),
         st.Page("views/deals.py", title=told.say("Deals"), icon="🔎"),
         st.Page("views/batch.py", title=told.say("Batch"), icon="📄"),
-        st.Page("views/market.py", title=told.say("Prices over time"), icon="📈"),
+        st.Page("views/market.py", title=told.say("The market"), icon="📈"),
     ],
 }
 chosen = st.navigation(pages)

@@ -51,8 +51,8 @@ def list_nights(listings: pd.DataFrame, prices: pd.DataFrame) -> list[str]:
 def rank_levels(live: pd.DataFrame, by: str) -> pd.DataFrame:
     """Return name, n, low (lower quartile), median and high (upper quartile) of the prices by a column, the most frequent first."""
     grouped = live.groupby(by)["price"]
-    levels = grouped.quantile([0.25, 0.5, 0.75]).unstack()  # noqa: PD010  # the quantiles are an index level
-    levels.columns = pd.Index(["low", "median", "high"])
+    shares = {"low": 0.25, "median": 0.5, "high": 0.75}
+    levels = pd.DataFrame({name: grouped.quantile(share) for name, share in shares.items()})
     levels = levels.assign(n=grouped.size()).reset_index(names="name")
     return levels.sort_values(["n", "name"], ascending=[False, True], ignore_index=True)
 

@@ -146,7 +146,7 @@ def tabulate(shown: pd.DataFrame, told: Words) -> tuple[pd.DataFrame, dict[str, 
         columns[told.column("city")] = (shown["city"], None)
     if shown["days_listed"].notna().any():
         columns[told.say("Days listed")] = (shown["days_listed"], whole)
-    columns[told.say("Price changes")] = (shown["price_changes"], whole)
+        columns[told.say("Price changes")] = (shown["price_changes"], whole)
     if urls.notna().any():
         columns[told.say("Advert")] = (urls, st.column_config.LinkColumn(display_text=told.say("open")))
     if (shown["reason"] != "").any():
@@ -260,11 +260,12 @@ def _tell_listing(row: pd.Series, told: Words) -> None:
             icon="🚫",
         )
     else:
+        is_below = row["position"] < 0
         below = mark("Asked **{price}**, {share} below the estimate of **{estimate}** · {rating}")
         above = mark("Asked **{price}**, {share} above the estimate of **{estimate}** · {rating}")
         st.markdown(
             told.say(
-                below if row["position"] < 0 else above,
+                below if is_below else above,
                 price=page.plain(price),
                 share=told.share(abs(row["position"])),
                 estimate=page.plain(told.money(row["estimate"])),

@@ -134,7 +134,7 @@ def show_cuts(cuts: trends.Cuts, told: Words) -> None:
 
 def main() -> None:
     """Draw the page."""
-    state = page.begin(mark("Prices over time"), needs="clean")
+    state = page.begin(mark("The market"), needs="clean")
     told = page.words()
     listings = page.need_rows(state, "clean", "listings.parquet", LISTING_COLUMNS)
     newest = str(page.need_document(state, "check", "account.json").get("newest", "")) if state.place("check") else ""
@@ -205,7 +205,7 @@ def _show_numbers(levels: pd.DataFrame, told: Words, by: str) -> None:
     )
     whole = st.column_config.NumberColumn(format="localized")
     with st.expander(told.say("In numbers")):
-        page.table(frame, dict.fromkeys(list(frame)[1:], whole))
+        page.table(frame, {str(name): whole for name in frame.columns[1:]})
 
 
 def _longest(survival: trends.Survival, told: Words) -> str:
