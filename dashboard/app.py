@@ -17,6 +17,9 @@ told = page.words()
 pages = {
     told.say("Prices"): [
         st.Page("views/price.py", title=told.say("Price a car"), icon="🏷️", default=True),
+        st.Page("views/deals.py", title=told.say("Deals"), icon="🔎"),
+        st.Page("views/batch.py", title=told.say("Batch"), icon="📄"),
+        st.Page("views/market.py", title=told.say("The market"), icon="📈"),
     ],
     told.say("Trust"): [
         st.Page("views/model.py", title=told.say("Model"), icon="🎯"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from dashboard import reading
@@ -119,6 +120,38 @@ def rows(place: Path, name: str, columns: list[str] | None = None) -> pd.DataFra
     """Return a frame of a result, shared by all sessions: nobody may change it."""
     modified = (place / name).stat().st_mtime_ns
     return _read_rows(str(place), name, tuple(columns) if columns else None, modified)
+
+
+def need_rows(found: MarketState, stage: str, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return a frame of a stage's current result; stop where it is gone or damaged."""
+    place = found.place(stage)
+    try:
+        return rows(place or Path(), name, columns)
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        stop_damaged(found, stage, name)
+
+
+def need_document(found: MarketState, stage: str, name: str) -> dict[str, Any]:
+    """Return a document of a stage's current result; stop where it is gone or damaged."""
+    place = found.place(stage)
+    try:
+        return dict(reading.read_document(place or Path(), name))
+    except (OSError, ValueError, TypeError):
+        stop_damaged(found, stage, name)
+
+
+def stop_damaged(found: MarketState, stage: str, name: str) -> NoReturn:
+    """Say that a file of a result cannot be read, and what makes it again."""
+    told = words()
+    stop(
+        told.say("{name} of {stage} is gone or damaged. Run this: it is made again.", name=name, stage=stage.capitalize()),
+        f"luigi --module pipeline Nightly --market {found.market}",
+    )
+
+
+def plain(text: str) -> str:
+    """Return a text of someone else's so that nothing in it is taken for Markdown."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
 def document(place: Path, name: str) -> Any:

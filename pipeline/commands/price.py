@@ -156,92 +156,60 @@ def _price_car(options: argparse.Namespace, name: str, market: Market, cells: di
 
 
 def _price_file(options: argparse.Namespace, name: str, market: Market) -> int:
-    from pipeline.pricing import UNREADABLE, Pricer
+    from pipeline.car_pricing import STATUSES, open_table, price_rows
+    from pipeline.pricing import Pricer
     from pipeline.services import exports
-    from pipeline.services.car_files import CarsUnreadable, open_cars
     from pipeline.services.deliveries import stem_of
-    from pipeline.stages import cars
+    from pipeline.staleness import resolve_dated
 
-    started_s, stem = time.perf_counter(), stem_of(options.input.name)
-    named = market.values_from_name(stem)
-    cars_file = open_cars(options.input, market.files, lambda headers: cars.find_absent(headers, market, named))
-    _judge_headers(options.input, cars_file.headers, name, market)
-    counts = dict.fromkeys(("priced", "extrapolated", "refused", UNREADABLE), 0)
+    started_s = time.perf_counter()
+    table = open_table(options.input, market)
+    _warn_unknown(table.headers, name, market)
+    counts = dict.fromkeys(STATUSES, 0)
     with exports.replaced(options.output) if options.output else exports.standard_output() as stream:
-        from pipeline.staleness import resolve_dated
-
-        pricer = Pricer(resolve_dated(name, market.delivery), market, cars_file.headers, stem)
-        write = _writer(options.format or "csv", stream, cars_file.headers, cars_file.separator, pricer)
-        with _one_thread(), _progress(cars_file.lines - 1) as advance:
-            for records in cars_file.read_chunks(CHUNK):
-                outcomes = pricer.price(records)
+        pricer = Pricer(resolve_dated(name, market.delivery), market, table.headers, stem_of(options.input.name))
+        write = _writer(options.format or "csv", stream, table.headers, table.separator, pricer)
+        with _progress(table.lines - 1) as advance:
+            for records, outcomes in price_rows(pricer, table, CHUNK):
                 write(records, outcomes)
                 for outcome in outcomes:
                     counts[outcome.status] += 1
                 advance(len(records))
-        if not sum(counts.values()):
-            raise CarsUnreadable(f"{options.input} holds a header and no rows: there is nothing to price.")
     told = ", ".join(f"{count:,} {status}" for status, count in counts.items())
     sys.stderr.write(f"Priced by {pricer.served.tell()}.\n")
     sys.stderr.write(f"{sum(counts.values()):,} rows: {told}; {time.perf_counter() - started_s:.1f} s.\n")
     return 0
 
 
-def _judge_headers(path: Path, headers: list[str], name: str, market: Market) -> None:
-    """Refuse a table without make, model or year; warn of columns that nobody knows."""
-    from pipeline.services.car_files import CarsUnreadable
-    from pipeline.services.deliveries import stem_of
+def _warn_unknown(headers: list[str], name: str, market: Market) -> None:
+    """Warn of columns that nobody knows."""
     from pipeline.stages import cars
 
-    unknown = cars.name_unknown(headers, market)
-    absent = cars.find_absent(headers, market, market.values_from_name(stem_of(path.name)))
-    if absent:
-        lacking = "; ".join(_tell_absent(column, market, unknown) for column in absent)
-        raise CarsUnreadable(f"{path} lacks {lacking}. Its header reads {', '.join(map(repr, headers))[:300]}.")
-    for header, near in unknown.items():
+    for header, near in cars.name_unknown(headers, market).items():
         hint = f": did you mean {near!r}?" if near else "."
         sys.stderr.write(f"Warning: column {header[:80]!r} is not known in {name}, and is not used{hint}\n")
-
-
-def _tell_absent(column: str, market: Market, unknown: dict[str, str]) -> str:
-    names = dict.fromkeys((column, *market.columns[column].headers))
-    near = [header for header, known in unknown.items() if known in names]
-    file_name = f", or in the file's name by {market.columns[column].file_name!r}" if market.columns[column].file_name else ""
-    return f"{column} (as {' or '.join(map(repr, names))}{file_name}{f'; is it {near[0]!r}?' if near else ''})"
 
 
 def _writer(
     form: str, stream: TextIO, headers: list[str], separator: str, pricer: Pricer, reasons: Reasons | None = None
 ) -> Callable[[Any, Any], None]:
     """Return what writes records with their outcomes; writes the header of a CSV at once."""
-    import csv
     import json
 
-    from pipeline.pricing import Outcome
-    from pipeline.services.exports import guard_cell
+    from pipeline.car_pricing import csv_writer, fill_record, name_outcomes
 
-    ours = [field if field not in headers else f"priced_{field}" for field in Outcome._fields]
-    width = len(headers)
-
-    def fill(record: Sequence[str]) -> list[str]:
-        return [*record[:width], *([""] * (width - len(record)))]
-
-    def write_csv(records: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> None:
-        for record, outcome in zip(records, outcomes, strict=True):
-            figures = ("" if figure is None else str(figure) for figure in outcome[:3])
-            rows.writerow([*map(guard_cell, fill(record)), *figures, *outcome[3:]])
+    if form != "json":
+        return csv_writer(stream, headers, separator)
+    ours = name_outcomes(headers)
 
     def write_json(records: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> None:
         facts = {"priced_by": pricer.served.facts(), **(reasons.plain() if reasons else {})}
         for record, outcome in zip(records, outcomes, strict=True):
-            line = dict(zip(headers, fill(record), strict=True)) | dict(zip(ours, outcome, strict=True)) | facts
+            cells = fill_record(record, len(headers))
+            line = dict(zip(headers, cells, strict=True)) | dict(zip(ours, outcome, strict=True)) | facts
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    if form == "json":
-        return write_json
-    rows = csv.writer(stream, delimiter=separator, lineterminator="\n")
-    rows.writerow([*map(guard_cell, headers), *ours])
-    return write_csv
+    return write_json
 
 
 def _draw(pricer: Pricer, name: str, record: list[str], outcome: Outcome, reasons: Reasons | None) -> str:
