@@ -15,5 +15,10 @@ pages = {
     told.say("Prices"): [
         st.Page("views/price.py", title=told.say("Price a car"), icon="🏷️", default=True),
     ],
+    told.say("Runs"): [
+        st.Page("views/tonight.py", title=told.say("Tonight"), icon="🌙"),
+        st.Page("views/runs.py", title=told.say("Runs"), icon="⏱️"),
+        st.Page("views/lineage.py", title=told.say("Lineage"), icon="🧬"),
+    ],
 }
 st.navigation(pages).run()
