@@ -35,7 +35,7 @@ REASONS = {
     "parameter changed": mark("parameter changed"),
     "code changed": mark("code changed"),
     "library changed": mark("library changed"),
-    "damaged": mark("damaged"),
+    "damaged": mark("result damaged"),
     "forced": mark("forced"),
     "upstream": mark("what it rests on is rebuilt"),
 }

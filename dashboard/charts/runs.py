@@ -34,7 +34,11 @@ def draw_stages(stages: pd.DataFrame, names: dict[str, str], words: Words) -> An
     """
     order = list(dict.fromkeys(stages["stage"]))
     longest = max(float(stages.groupby("stage")["seconds"].sum().max()), 0.1)
-    x = alt.X("seconds:Q", title=words.say("Seconds"), scale=alt.Scale(domain=[0, longest * _ROOM], nice=False))
+    x = alt.X(
+        "seconds:Q",
+        axis=alt.Axis(title=words.say("Seconds"), tickCount=6),
+        scale=alt.Scale(domain=[0, longest * _ROOM], nice=False),
+    )
     y = alt.Y("stage:N", sort=order, axis=_BLANK)
     shown = [state for state in STATE_COLORS if state in set(stages["state"])]
     told = stages.assign(

@@ -28,6 +28,7 @@ PARTS = {
 _LOOKED_AT = 200  # newest runs of all markets
 _EVERY_S = 2
 _MOST_DELIVERIES, _MOST_REASONS, _MOST_NIGHTS = 500, 100, 5
+_KINDS = {"accepted": mark("rows accepted"), "rejected": mark("rows rejected"), "unreadable": mark("rows unreadable")}
 _VERDICTS = {
     "promoted": mark("Version {version} was promoted."),
     "refused": mark("Version {version} was refused."),
@@ -97,10 +98,9 @@ def tell_verdict(state: MarketState, told: Words) -> str:
     report = reading.find_document(state.place("report"), "report.json") or {}
     if sentence := (report.get("verdict") or {}).get("sentence"):
         return told.retell(sentence)
-    verdict = reading.find_document(state.place("promote"), "verdict.json")
-    if not verdict or verdict.get("outcome") not in _VERDICTS:
-        return ""
-    return told.say(_VERDICTS[verdict["outcome"]], version=verdict["challenger"]["version"])
+    verdict = reading.find_document(state.place("promote"), "verdict.json") or {}
+    outcome = str(verdict.get("outcome"))
+    return told.say(_VERDICTS[outcome], version=verdict["challenger"]["version"]) if outcome in _VERDICTS else ""
 
 
 def show_others(market: str, told: Words) -> None:
@@ -190,9 +190,6 @@ def show_deliveries(state: MarketState, told: Words) -> None:
         )
     show_reasons(account, told)
     list_all_deliveries(shown[::-1], kinds, told)
-
-
-_KINDS = {"accepted": mark("accepted"), "rejected": mark("rejected"), "unreadable": mark("unreadable")}
 
 
 def list_deliveries(account: Mapping[str, Any]) -> pd.DataFrame:
