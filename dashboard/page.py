@@ -161,6 +161,11 @@ def require_sign_in() -> None:
         st.button(told.say("Sign out"), on_click=st.logout)
 
 
+def plain(text: str) -> str:
+    """Return text that is shown as it is, whatever of it Markdown would take for a mark."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!$:<>~|])", r"\\\1", text)
+
+
 def table(frame: pd.DataFrame, config: dict[str, Any] | None = None, **more: Any) -> Any:
     """Draw a table without its index, as wide as the page."""
     return st.dataframe(frame, hide_index=True, width="stretch", column_config=config, **more)
@@ -210,10 +215,9 @@ def _tell_failure(found: MarketState) -> None:
     told = words()
     last = next((record for record in reading.list_runs(20) if record["subject"] == found.market), None)
     if last and last["state"] in _FAILED:
-        sentence = told.say(_FAILED[last["state"]])
-        st.error(
-            f"{sentence} {' '.join(map(told.retell, last['messages']))} {told.say('What is shown is that of the last good run.')}"
-        )
+        ended = _FAILED[last["state"]]
+        messages = " ".join(map(told.retell, last["messages"]))
+        st.error(plain(" ".join((told.say(ended), messages, told.say("What is shown is that of the last good run.")))))
 
 
 def _stop_empty(found: MarketState) -> NoReturn:

@@ -134,11 +134,21 @@ class Words:
         return form.format(n=self.number(n), **values)
 
     def retell(self, text: str) -> str:
-        """Return a sentence that the pipeline wrote, in the reader's language; what has no translation stays as it is."""
+        """Return what the pipeline wrote in English in the reader's language: a sentence, or several joined by "; ".
+
+        What has no translation stays as it is.
+        """
         if self.language == "en" or not text:
             return text
         whole = self._retell(text)
-        return whole if whole is not None else "; ".join(self._retell(part) or part for part in text.split("; "))
+        if whole is not None:
+            return whole
+        parts = text.split("; ")
+        for n in range(len(parts) - 1, 0, -1):
+            begun = self._retell("; ".join(parts[:n]))
+            if begun is not None or n == 1:
+                return f"{begun or parts[0]}; {self.retell('; '.join(parts[n:]))}"
+        return text
 
     def retell_list(self, text: str) -> str:
         """Return things that the pipeline listed with commas between, each in the reader's language."""
@@ -148,15 +158,20 @@ class Words:
         for template in RETOLD:
             if found := find_pattern(template).fullmatch(text):
                 values = {name: self._retell_value(value) for name, value in found.groupdict().items()}
-                return self.say(template, **values) if values else self.say(template)
+                return self.say(template, **values)
         return None
 
     def _retell_value(self, text: str) -> str:
         if text in COLUMNS:
             return self.column(text).lower()
-        if re.fullmatch(r"\d{1,3}(,\d{3})*(\.\d+)?", text):
-            return self.number(float(text.replace(",", "")), len(text.partition(".")[2])) if "," in text or "." in text else text
-        return self.say(text) if text in _read_catalog(self.language) else text
+        if found := re.fullmatch(r"([+-]?)(\d{1,3}(?:,\d{3})*)(\.\d+)?(%| [A-Z]{3}| km| hp| l| CV)?", text):
+            sign, whole, rest, unit = found.groups(default="")
+            number = self.number(float(whole.replace(",", "") + rest), max(len(rest) - 1, 0)) if "," in whole or rest else whole
+            return sign + number + unit.replace("%", "\u00a0%")
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return self.date(text)
+        known = self._retell(text)
+        return known if known is not None else self.say(text)
 
     def number(self, value: Any, digits: int = 0) -> str:
         """Return a number with so many digits behind the mark."""

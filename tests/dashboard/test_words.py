@@ -1,14 +1,19 @@
 """Every text on the screen has its French, with the same values in it; numbers, money and dates follow the market."""
 
+import io
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from dashboard import words
 from dashboard.words import Words
+from pipeline.stages import findings
+from pipeline.valuation.domain import assess, learn_domain
+from pipeline.valuation.features import choose_features
 
 DASHBOARD = Path(words.__file__).parent
 KEYWORDS = {"say": None, "say_many": (1, 2), "mark": None}
@@ -26,7 +31,7 @@ def said() -> dict[str, str]:
 def translated(language: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted((DASHBOARD / "locale").glob(f"{language}*.po")):
-        for message in read_po(path.open("rb"), language):
+        for message in read_po(io.BytesIO(path.read_bytes()), language):
             if message.id:
                 forms = [message.string] if isinstance(message.string, str) else list(message.string)
                 key = message.id if isinstance(message.id, str) else message.id[0]
@@ -88,3 +93,67 @@ def test_numbers_follow_language_and_market(language, currency, money, share, nu
 def test_what_is_not_known_is_a_dash(value):
     told = Words("en", "MAD")
     assert [told.money(value), told.number(value), told.share(value), told.change(value)] == ["–"] * 4
+
+
+CARS = pd.DataFrame(
+    {
+        "make": ["Dacia", "Dacia", "Lada", "Daciaa", "Dacia", "Dacia", "Dacia", "Dacia", "Seat", None],
+        "model": ["Logan", "Logann", "Niva", "Logan", "Logan", "Logan", "Logan", "Duster", "Ibiza", "Logan"],
+        "year": [2030.0, 2010, 2010, 2010, 1980, 2016, 2016, 2016, 2016, 2016],
+        "mileage_km": [10.0, 10, 10, 10, 10, 2_000_000, -5, 90_000, 500_000, 10],
+        "fiscal_power_cv": [6.0, 6, 6, 6, 6, 6, 6, 6, 99, 6],
+    }
+)
+
+
+class TestRetelling:
+    """What the pipeline wrote in English, in the reader's language."""
+
+    def test_every_reason_of_the_domain_is_retold(self):
+        learnt = pd.DataFrame(
+            {
+                "make": ["Dacia"] * 42 + ["Seat"] * 20,
+                "model": ["Logan"] * 20 + ["Sandero"] * 20 + ["Duster"] * 2 + ["Ibiza"] * 20,
+                "year": [2010.0 + number % 8 for number in range(62)],
+                "mileage_km": [20_000.0 + 2_000 * number for number in range(62)],
+                "fiscal_power_cv": [6.0 + number % 3 for number in range(62)],
+            }
+        )
+        kinds = {"make": "category", "model": "category", "year": "number", "mileage_km": "number", "fiscal_power_cv": "number"}
+        reasons = assess(CARS, learn_domain(learnt, choose_features(learnt, kinds)))["reason"]
+        french = Words("fr", "MAD")
+        assert (reasons != "").all()
+        for reason in reasons:
+            for part in reason.split("; "):
+                assert french.retell(part) != part, part
+
+    def test_every_finding_says_in_french_what_it_means_and_what_to_do(self):
+        french = Words("fr", "MAD")
+        for kind in findings.KINDS:
+            found = findings.make_finding(kind, "mileage_km", "")
+            for text in (found["means"], found["do"]):
+                assert french.retell(text) != text, text
+
+    @pytest.mark.parametrize(
+        ("text", "french"),
+        [
+            (
+                "only 3 listings of Seat Ibiza to learn from; mileage 480,000 km is beyond the 250,000 km that nearly all Seat Ibiza stay within",
+                "seulement 3 annonces de Seat Ibiza pour apprendre; kilométrage 480 000 km au-delà des 250 000 km que presque toutes les Seat Ibiza ne dépassent pas",
+            ),
+            (
+                "the newest delivery with rows is of 2025-01-08, 687 days before 2026-11-26; 7 are allowed",
+                "la dernière livraison avec des lignes est du 8 janv. 2025, 687 jours avant le 26 nov. 2026 ; 7 sont permis",
+            ),
+            (
+                "Mean error 17,347 MAD against 16,536 MAD: 811 MAD more (between -290 and +2,020 with 90% confidence): it may be worse by more than 331 MAD.",
+                "Erreur moyenne 17 347 MAD contre 16 536 MAD : 811 MAD de plus (entre -290 et +2 020 avec 90 % de confiance) : il peut être pire de plus de 331 MAD.",
+            ),
+            ("price above 2,000,000: '612037205'", "prix au-dessus de 2 000 000 : « 612037205 »"),
+            ("what nobody translated", "what nobody translated"),
+        ],
+    )
+    def test_values_stand_in_their_places(self, text, french):
+        told = re.sub(r"[\u00a0\u202f]", " ", Words("fr", "GBP").retell(text))
+        assert told == french
+        assert Words("en", "GBP").retell(text) == text
