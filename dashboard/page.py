@@ -240,8 +240,3 @@ def _read_rows(place: str, name: str, columns: tuple[str, ...] | None, _modified
 @st.cache_resource(max_entries=_MODELS, show_spinner=False)
 def _load(name: str, seat: Seat) -> ServedModel:
     return load_seat(name, seat)
-
-
-def plain(text: str) -> str:
-    """Return a text that came from outside as markdown that shows it as it is."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from dashboard.charts.frame import BLUE, GREY, ORANGE, VERMILION
+from dashboard.charts.frame import BLUE, GREY, ORANGE, SKY, VERMILION
 from dashboard.tracing import Lineage, Node, choose_drawn
 from dashboard.words import Words
 
@@ -15,7 +15,7 @@ _DIGITS, _LONGEST = 16, 34
 
 def draw_lineage(lineage: Lineage, marked: Collection[str], words: Words, *, is_dark: bool) -> str:
     """Return the graph, its sources on the left; results with a key in `marked` stand out, damaged and lost ones too."""
-    ink, line = ("#FAFAFA", "#8A8A8A") if is_dark else ("#262730", "#8A8A8A")
+    ink, border = ("#FAFAFA", SKY) if is_dark else ("#262730", BLUE)
     drawn = choose_drawn(lineage.of_stage("Ingest"), MOST_DRAWN, list(marked))
     shown = [*(node for node in lineage.nodes if node.stage != "Ingest"), *drawn]
     keys = {node.key for node in shown}
@@ -26,8 +26,8 @@ def draw_lineage(lineage: Lineage, marked: Collection[str], words: Words, *, is_
         [
             "digraph {",
             'rankdir=LR; bgcolor="transparent"; nodesep=0.12; ranksep=0.45; pad=0.05;',
-            f'node [shape=box, style=rounded, fontname="sans-serif", fontsize=12, fontcolor="{ink}", color="{BLUE}", height=0.45];',
-            f'edge [color="{line}", arrowsize=0.6];',
+            f'node [shape=box, style=rounded, fontname="sans-serif", fontsize=12, fontcolor="{ink}", color="{border}", height=0.45];',
+            f'edge [color="{GREY}", arrowsize=0.6];',
             *(_draw_node(node, words, is_first=node is lineage.nodes[0], is_marked=node.key in marked) for node in shown),
             *more,
             *(f"{_name(source)} -> {_name(target)};" for source, target in edges),

@@ -83,8 +83,9 @@ def show_headline(record: Mapping[str, Any], state: MarketState, told: Words) ->
         (told.say("Built"), told.number(running.count(tasks, "built"))),
         (told.say("Reused"), told.number(running.count(tasks, "reused"))),
     ]
-    for place, (label, value) in zip(st.columns(len(figures)), figures, strict=True):
-        place.metric(label, value)
+    with st.container(horizontal=True, gap="large"):
+        for label, value in figures:
+            st.metric(label, value, width="content")
     started = told.say("{task}, started {when}", task=page.plain(record["root"]), when=told.moment(record["started_at"]))
     ended = told.say("ended with exit code {code}", code=record["exit"]) if record["exit"] is not None else ""
     st.caption(" · ".join(filter(None, (started, ended))))
@@ -110,7 +111,7 @@ def show_others(market: str, told: Words) -> None:
         newest.setdefault(record["subject"].partition("/")[0], record)
     lines = [
         told.say(
-            "{market}: {state}, {when}",
+            "{market} {state}, {when}",
             market=name,
             state=running.tell_run_state(record, told),
             when=told.moment(record["started_at"]),
@@ -119,7 +120,7 @@ def show_others(market: str, told: Words) -> None:
         if name != market
     ]
     if lines:
-        st.caption(page.plain(f"{told.say('Other markets')} – {' · '.join(lines)}"))
+        st.caption(page.plain(told.say("Other markets: {runs}", runs=" · ".join(lines))))
 
 
 def show_stages(market: str) -> None:
