@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +24,22 @@ from pipeline.incremental.manifest import Manifest
 from pipeline.market import Market
 from pipeline.market_files import load_market
 from pipeline.services import frames
+from pipeline.services.deliveries import list_deliveries
 from pipeline.stages.incidents import Incident
 
 STAGES = ("ingest", "check", "clean", "split", "train", "evaluate", "promote", "score", "monitor", "report", "nightly")
+GRAPH = ("ingest", "check", "clean", "split", "trial", "tune", *STAGES[4:])  # with the search, which few runs ask for
+RUNNING, REUSED, NOT_FINISHED = "running", "reused", "not finished"
 CHAMPION, FORMER, CHALLENGER = "champion", "former champion", "challenger"
 _MANIFESTS = 20_000  # remembered, at about 2 kB each
+_WHOLE_MANIFESTS = 256  # with their recipes, at about 50 kB each
+_RUNS = 256  # records remembered, at up to 100 kB each
+# Score and Monitor wait for Promote, and neither for the other.
+_LEVELS = {**{stage: level for level, stage in enumerate(GRAPH)}, "monitor": GRAPH.index("score")}
+_UNKNOWN_S, _LEAST_S = 1.0, 0.05  # what a task counts for that never ran, or took no time: as on the terminal
+_PATIENCE_S = 0.2
+_RECORD = {"run", "root", "subject", "state", "exit", "started_at", "ended_at", "tasks", "messages"}
+_TASK = {"name", "family", "outlook", "causes", "seconds", "place", "outcome"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,8 @@ class MarketState:
 class Result:
     """What one committed folder says of itself: enough to find it and what it was made from.
 
-    `made_from` holds (family, file, sha256) of all that it read; `files` the sha256 of its own files.
+    `made_from` holds (family, file, sha256) of all that it read of other results, `outside` (what it is, sha256) of other files;
+    `files` the sha256 of its own files.
     """
 
     folder: str
@@ -87,6 +103,7 @@ class Result:
     duration_s: float
     files: tuple[tuple[str, str], ...]
     made_from: tuple[tuple[str, str, str], ...]
+    outside: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -203,17 +220,21 @@ def list_documents(stage: str, name: str, market: str) -> list[dict[str, Any]]:
 
 def list_results(stage: str, market: str = "") -> list[Result]:
     """Return what every committed folder of a stage says of itself, of one market where one is named."""
-    folder = paths.MODELS if stage == "train" else paths.DATA / stage
     found = []
-    for path in sorted(folder.glob("[!.]*/manifest.json")):
-        try:
-            modified = path.stat().st_mtime_ns
-        except OSError:  # dropped by `gc` in this moment
-            continue
-        result = _read_result(path.parent.as_posix(), modified)
+    for place in _list_folders(_folder_of(stage)):
+        result = find_result(place)
         if result and market in ("", result.market):
             found.append(result)
     return found
+
+
+def find_result(place: str) -> Result | None:
+    """Return what a committed folder says of itself, None where it is gone or cannot be understood."""
+    try:
+        modified = os.stat(f"{place}/manifest.json").st_mtime_ns  # noqa: PTH116  # a Path for each of thousands is slow
+    except OSError:  # half built, or dropped by `gc` in this moment
+        return None
+    return _read_result(place, modified)
 
 
 def list_journal(market: str) -> list[dict[str, Any]]:
@@ -236,34 +257,135 @@ def list_runs(limit: int) -> list[dict[str, Any]]:
     alive = ledger.running(paths.DATA)
     records = []
     for path in sorted((paths.DATA / "runs").glob("[!.]*.json"), reverse=True)[:limit]:
-        try:
-            stat = path.stat()
-        except OSError:
-            continue
-        record = _read_run(path.as_posix(), stat.st_mtime_ns, stat.st_size)
+        record = _recall_run(path)
         if record:
             is_dead = record["state"] == ledger.RUNNING and record["run"] not in alive
             records.append({**record, "state": ledger.KILLED} if is_dead else record)
     return records
 
 
+def list_damaged_runs(limit: int) -> list[str]:
+    """Name the files among the newest records that cannot be understood."""
+    newest = sorted((paths.DATA / "runs").glob("[!.]*.json"), reverse=True)[:limit]
+    return [path.as_posix() for path in newest if path.exists() and not _recall_run(path)]
+
+
 def watch_run(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the tasks of a run as they stand now: what it committed since is `built`, what it is at is `running`."""
-    built = {result.name: result for stage in STAGES for result in list_results(stage) if result.run == record["run"]}
-    return [_watch_task(task, built.get(task["name"])) for task in record["tasks"]]
+    """Return the tasks of a run as they stand now.
+
+    Of a run that is open, what it committed since is `built`, what it is at is `running`, and what lies behind that is `reused`: it came out
+    as it was. Of one that was killed the rest is `not finished`. `started_at` is when a task's result was made, "" where that is not known.
+    """
+    tasks = [{**task, "started_at": _made_at(task)} for task in record["tasks"]]
+    if all(task["outcome"] for task in tasks):
+        return tasks
+    built = _list_built(record)
+    tasks = [_watch_task(task, built) for task in tasks]
+    if record["state"] == ledger.RUNNING:
+        return list(_pass_over(_find_running(tasks)))
+    return [task if task["outcome"] else {**task, "outcome": NOT_FINISHED} for task in tasks]
 
 
-def _watch_task(task: Mapping[str, Any], result: Result | None) -> dict[str, Any]:
-    if result is None:
-        return {**task, "outcome": "running"} if task["outcome"] is None and _is_drafted(task) else dict(task)
-    told = {**task, "started_at": result.started_at}
-    return told if task["outcome"] else {**told, "outcome": "built", "place": result.folder, "seconds": result.duration_s}
+def _list_built(record: Mapping[str, Any]) -> dict[str, list[Result]]:
+    """Return the results that a run committed by the task's name, the oldest first: a run over several nights has several of one name."""
+    built: dict[str, list[Result]] = {}
+    for stage in sorted({task["family"].lower() for task in record["tasks"]}):
+        for result in sorted(list_results(stage), key=attrgetter("started_at")):
+            if result.run == record["run"]:
+                built.setdefault(result.name, []).append(result)
+    return built
 
 
-def _is_drafted(task: Mapping[str, Any]) -> bool:
-    """Say whether a folder is being filled from which the task's result will be renamed."""
-    place = Path(task["place"]) if task["place"] else None
-    return bool(place and next(place.parent.glob(f".building-{place.name}-*"), None))
+def _made_at(task: Mapping[str, Any]) -> str:
+    result = find_result(task["place"]) if task["place"] and task["outcome"] in ("built", REUSED) else None
+    return result.started_at if result else ""
+
+
+def _watch_task(task: dict[str, Any], built: dict[str, list[Result]]) -> dict[str, Any]:
+    if task["outcome"] or not built.get(task["name"]):
+        return task
+    result = built[task["name"]].pop(0)
+    return {
+        **task,
+        "outcome": "built",
+        "place": result.folder,
+        "seconds": result.duration_s,
+        "started_at": result.started_at,
+    }
+
+
+def _find_running(tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mark the first waiting task of each stage in whose folder a result is being filled."""
+    drafted = {stage for stage in GRAPH if next(_folder_of(stage).glob(".building-*"), None)}
+    found = []
+    for task in tasks:
+        stage = task["family"].lower()
+        is_running = task["outcome"] is None and stage in drafted
+        drafted -= {stage} if is_running else set()
+        found.append({**task, "outcome": RUNNING} if is_running else task)
+    return found
+
+
+def _pass_over(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield tasks, those as reused that wait though a later stage of the same night has begun: they were cut off."""
+    reached: dict[str, int] = {}
+    for task in tasks:
+        if task["outcome"] in ("built", RUNNING):
+            night = _night_of(task)
+            reached[night] = max(reached.get(night, 0), _level_of(task))
+    for task in tasks:
+        is_behind = task["outcome"] is None and _level_of(task) < reached.get(_night_of(task), 0)
+        yield {**task, "outcome": REUSED} if is_behind else task
+
+
+def _level_of(task: Mapping[str, Any]) -> int:
+    return _LEVELS.get(task["family"].lower(), 0)
+
+
+def _night_of(task: Mapping[str, Any]) -> str:
+    return str(task.get("label", task["name"])).removeprefix(task["name"])
+
+
+def _folder_of(stage: str) -> Path:
+    return paths.MODELS if stage == "train" else paths.DATA / stage
+
+
+def _list_folders(folder: Path) -> list[str]:
+    try:
+        return sorted(f"{folder.as_posix()}/{name}" for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208  # as fast as can be
+    except OSError:
+        return []
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: the share (0–1) of the seconds that its tasks were expected to take, those that are left, and what it is at."""
+
+    share: float
+    left_s: float
+    running: tuple[str, ...]
+
+
+def measure_progress(record: Mapping[str, Any], tasks: Iterable[Mapping[str, Any]], now: datetime) -> Progress:
+    """Measure a run by `tasks`, as `watch_run` tells them: a task that takes longer than before has no seconds left."""
+    expected = {
+        task.get("label", task["name"]): max(task["seconds"], _LEAST_S) if task["seconds"] else _UNKNOWN_S
+        for task in record["tasks"]
+        if task["outlook"] != REUSED
+    }
+    since = datetime.fromisoformat(record["started_at"])
+    left, running, ended = {}, [], [since]
+    for task in tasks:
+        label = task.get("label", task["name"])
+        if task["outcome"] in (None, RUNNING):
+            left[label] = expected.get(label, _UNKNOWN_S)
+            running.extend([label] if task["outcome"] == RUNNING else [])
+        elif task["outcome"] == "built" and task["started_at"]:
+            ended.append(datetime.fromisoformat(task["started_at"]))
+    taken = max((now - max(ended)).total_seconds(), 0.0)
+    left_s = sum(max(seconds - (taken if label in running else 0.0), 0.0) for label, seconds in left.items())
+    total = sum(expected.values())
+    return Progress(min(max(1 - left_s / total, 0.0), 1.0) if total else 0.0, left_s, tuple(running))
 
 
 def find_sources(result: Result, results: Mapping[tuple[str, str, str], Result]) -> Iterator[Result]:
@@ -279,9 +401,9 @@ def find_sources(result: Result, results: Mapping[tuple[str, str, str], Result])
 def index_results(market: str) -> dict[tuple[str, str, str], Result]:
     """Return the results of a market by (family, file, sha256) of each of their files; of equal ones the newest."""
     found: dict[tuple[str, str, str], Result] = {}
-    for stage in STAGES:
-        for result in sorted(list_results(stage, market), key=lambda one: one.started_at):
-            found |= {(result.family, name, sha): result for name, sha in result.files}
+    for stage in GRAPH:
+        for result in sorted(list_results(stage, market), key=attrgetter("started_at")):
+            found.update({(result.family, name, sha): result for name, sha in result.files})
     return found
 
 
@@ -308,15 +430,32 @@ def _read_result(folder: str, _modified: int) -> Result | None:
             duration_s=manifest.duration_s,
             files=tuple((name, record.sha256) for name, record in manifest.files.items()),
             made_from=tuple(made_from),
+            outside=tuple((str(name), str(sha)) for name, sha in recipe["files"].items()),
         )
     except (KeyError, TypeError, ValueError):
         return None
 
 
-@lru_cache(maxsize=64)
+def _recall_run(path: Path) -> dict[str, Any] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return _read_run(path.as_posix(), stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=_RUNS)
 def _read_run(path: str, _modified: int, _size: int) -> dict[str, Any] | None:
     record = _read_json(Path(path))
-    return record if record and record.keys() >= {"run", "state", "subject", "tasks"} else None
+    return record if record and _is_record(record) else None
+
+
+def _is_record(found: Mapping[str, Any]) -> bool:
+    try:
+        datetime.fromisoformat(found["started_at"])
+        return found.keys() >= _RECORD and all(task.keys() >= _TASK for task in found["tasks"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:
@@ -327,57 +466,47 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A model with the folder of the evaluation that judged it; `role` is champion or challenger, what is not known is "" or 0."""
-
-    role: str
-    version: str
-    data_as_of: str
-    n_learnt: int
-    place: Path
+def find_document(place: Path | None, name: str) -> dict[str, Any] | None:
+    """Return a JSON document of a result, None where it is gone or cannot be understood."""
+    return _read_json(place / name) if place else None
 
 
-def list_judged(state: MarketState) -> list[Judged]:
-    """Return the champion as it was judged, and the newest judged model where that is another."""
-    found = []
-    if state.champion:
-        seat = state.champion.seat
-        found.append(Judged(CHAMPION, seat.version, seat.data_as_of, seat.n_learnt, Path(seat.evaluation)))
-    newest = state.place("evaluate")
-    if newest and not any(judged.place == newest for judged in found):
-        version = str((receipts.read_receipt(newest) or {}).get("version", ""))
-        told = next(
-            (told["challenger"] for told in list_verdicts(state.market) if told["challenger"]["version"] == version), None
-        )
-        found.append(Judged(CHALLENGER, version, told["data_as_of"] if told else "", told["n_learnt"] if told else 0, newest))
-    return found
-
-
-def find_ingest(state: MarketState, delivery: str) -> Path | None:
-    """Return the folder of what was made of a delivery: that which Check judged, else the newest."""
-    check = _read_checked(state)
-    made = [result for result in list_results("ingest", state.market) if result.name == f"Ingest {state.market}/{delivery}"]
-    ranked = sorted(made, key=lambda result: (bool(set(check) & {("Ingest", *file) for file in result.files}), result.started_at))
-    return Path(ranked[-1].folder) if ranked else None
-
-
-def list_monitored(market: str) -> list[dict[str, Any]]:
-    """Return what Monitor wrote of each night, the oldest first; one that lacks what pages show is left out."""
-    return [
-        told
-        for told in list_documents("monitor", "monitor.json", market)
-        if told.keys() >= {"compared", "findings", "freshness"} and isinstance(told["compared"], dict)
-    ]
-
-
-def _read_checked(state: MarketState) -> tuple[tuple[str, str, str], ...]:
-    place = state.place("check")
-    if place is None:
-        return ()
-    manifest = place / "manifest.json"
+def read_manifest(place: str) -> Manifest | None:
+    """Return the whole manifest of a folder, with its recipe; None where it is gone or cannot be understood."""
     try:
-        result = _read_result(place.as_posix(), manifest.stat().st_mtime_ns)
+        return _read_manifest(place, (Path(place) / "manifest.json").stat().st_mtime_ns)
     except OSError:
-        return ()
-    return result.made_from if result else ()
+        return None
+
+
+@lru_cache(maxsize=_WHOLE_MANIFESTS)
+def _read_manifest(place: str, _modified: int) -> Manifest | None:
+    return Manifest.read(Path(place))
+
+
+def tell_damage(place: str) -> str:
+    """Say what is wrong with the files of a result, "" where nothing is."""
+    manifest = read_manifest(place)
+    if manifest is None:
+        return "it is gone, or its manifest is"
+    return manifest.damage(Path(place), paths.workspace().files) or ""
+
+
+def list_waiting_nights(state: MarketState) -> list[str]:
+    """Return the nights that have a delivery and no results yet, the oldest first; "" stands for undated deliveries, before any result."""
+    if state.terms is None:
+        return []
+    try:
+        deliveries = list_deliveries(paths.deliveries(state.market), state.terms.files)
+    except UserError:
+        return []
+    return sorted({delivery.night for delivery in deliveries if state.is_empty or delivery.night > state.as_of})
+
+
+def answers(host: str, port: int) -> bool:
+    """Say whether a server listens there; a page does not wait for one that hangs."""
+    try:
+        socket.create_connection((host, port), _PATIENCE_S).close()
+    except OSError:
+        return False
+    return True
