@@ -119,6 +119,17 @@ class Version:
         return self.seat.version
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A model with the folder of the evaluation that judged it; `role` is champion or challenger, what is not known is "" or 0."""
+
+    role: str
+    version: str
+    data_as_of: str
+    n_learnt: int
+    place: Path
+
+
 def list_markets() -> list[str]:
     """Name the markets that have deliveries or results."""
     return paths.markets()
@@ -235,6 +246,47 @@ def find_result(place: str) -> Result | None:
     except OSError:  # half built, or dropped by `gc` in this moment
         return None
     return _read_result(place, modified)
+
+
+def list_judged(state: MarketState) -> list[Judged]:
+    """Return the champion as it was judged, and the newest judged model where that is another."""
+    found = []
+    if state.champion:
+        seat = state.champion.seat
+        found.append(Judged(CHAMPION, seat.version, seat.data_as_of, seat.n_learnt, Path(seat.evaluation)))
+    newest = state.place("evaluate")
+    if newest and not any(judged.place == newest for judged in found):
+        version = str((receipts.read_receipt(newest) or {}).get("version", ""))
+        told = next(
+            (told["challenger"] for told in list_verdicts(state.market) if told["challenger"]["version"] == version), None
+        )
+        found.append(Judged(CHALLENGER, version, told["data_as_of"] if told else "", told["n_learnt"] if told else 0, newest))
+    return found
+
+
+def find_ingest(state: MarketState, delivery: str) -> Path | None:
+    """Return the folder of what was made of a delivery: that which Check judged, else the newest."""
+    check = _read_checked(state)
+    made = [result for result in list_results("ingest", state.market) if result.name == f"Ingest {state.market}/{delivery}"]
+    ranked = sorted(made, key=lambda result: (bool(set(check) & {("Ingest", *file) for file in result.files}), result.started_at))
+    return Path(ranked[-1].folder) if ranked else None
+
+
+def list_monitored(market: str) -> list[dict[str, Any]]:
+    """Return what Monitor wrote of each night, the oldest first; one that lacks what pages show is left out."""
+    return [
+        told
+        for told in list_documents("monitor", "monitor.json", market)
+        if told.keys() >= {"compared", "findings", "freshness"} and isinstance(told["compared"], dict)
+    ]
+
+
+def _read_checked(state: MarketState) -> tuple[tuple[str, str, str], ...]:
+    place = state.place("check")
+    if place is None:
+        return ()
+    result = find_result(place.as_posix())
+    return result.made_from if result else ()
 
 
 def list_journal(market: str) -> list[dict[str, Any]]:
