@@ -27,7 +27,7 @@ PARTS = {
 }
 _LOOKED_AT = 200  # newest runs of all markets
 _EVERY_S = 2
-_MOST_DELIVERIES, _MOST_REASONS, _MOST_NIGHTS = 500, 100, 5
+_MOST_DELIVERIES, _MOST_REASONS, _MOST_NIGHTS, _MOST_SET_ASIDE = 500, 100, 5, 5
 _KINDS = {"accepted": mark("rows accepted"), "rejected": mark("rows rejected"), "unreadable": mark("rows unreadable")}
 _VERDICTS = {
     "promoted": mark("Version {version} was promoted."),
@@ -181,7 +181,7 @@ def show_deliveries(state: MarketState, told: Words) -> None:
     shown = deliveries.tail(_MOST_DELIVERIES)
     st.altair_chart(charts.draw_deliveries(shown, kinds, told), width="stretch")
     st.caption(told.say("One bar per delivery, the newest on the right: what is not accepted stands on top."))
-    for row in deliveries[deliveries["set_aside"] != ""].to_dict("records"):
+    for row in deliveries[deliveries["set_aside"] != ""].tail(_MOST_SET_ASIDE).to_dict("records"):
         st.warning(
             told.say(
                 "Set aside: {delivery}: {why}",
