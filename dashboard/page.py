@@ -122,30 +122,34 @@ def rows(place: Path, name: str, columns: list[str] | None = None) -> pd.DataFra
     return _read_rows(str(place), name, tuple(columns) if columns else None, modified)
 
 
-def need_rows(found: MarketState, stage: str, name: str, columns: list[str] | None = None) -> pd.DataFrame:
-    """Return a frame of a stage's current result; stop where it is gone or damaged."""
-    place = found.place(stage)
+def need_rows(place: Path | None, name: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return a frame of a result, or some of its columns; stop the page where it is gone or damaged."""
     try:
-        return rows(place or Path(), name, columns)
+        if place:
+            return rows(place, name, columns)
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        stop_damaged(found, stage, name)
+        pass
+    stop_damaged(place, name)
 
 
-def need_document(found: MarketState, stage: str, name: str) -> dict[str, Any]:
-    """Return a document of a stage's current result; stop where it is gone or damaged."""
-    place = found.place(stage)
+def need_document(place: Path | None, name: str, *keys: str) -> dict[str, Any]:
+    """Return a document of a result that has these keys; stop the page where it is gone or damaged."""
     try:
-        return dict(reading.read_document(place or Path(), name))
-    except (OSError, ValueError, TypeError):
-        stop_damaged(found, stage, name)
+        found = document(place, name) if place else None
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        stop_damaged(place, name)
+    return found
 
 
-def stop_damaged(found: MarketState, stage: str, name: str) -> NoReturn:
-    """Say that a file of a result cannot be read, and what makes it again."""
+def stop_damaged(place: Path | None, name: str) -> NoReturn:
+    """Say that a file of a result cannot be read, and what builds it again."""
     told = words()
+    file = plain((place / name).as_posix() if place else name)
     stop(
-        told.say("{name} of {stage} is gone or damaged. Run this: it is made again.", name=name, stage=stage.capitalize()),
-        f"luigi --module pipeline Nightly --market {found.market}",
+        told.say("{file} is gone or damaged. Run this: it is built again.", file=file),
+        f"luigi --module pipeline Nightly --market {shlex.quote(market())}",
     )
 
 
@@ -193,11 +197,6 @@ def require_sign_in() -> None:
     with st.sidebar:
         st.caption(str(st.user.get("email", "")))
         st.button(told.say("Sign out"), on_click=st.logout)
-
-
-def plain(text: str) -> str:
-    """Return text that is shown as it is, whatever of it Markdown would take for a mark."""
-    return re.sub(r"([\\`*_{}\[\]()#+\-.!$:<>~|])", r"\\\1", text)
 
 
 def table(frame: pd.DataFrame, config: dict[str, Any] | None = None, **more: Any) -> Any:
@@ -274,35 +273,3 @@ def _read_rows(place: str, name: str, columns: tuple[str, ...] | None, modified:
 @st.cache_resource(max_entries=_MODELS, show_spinner=False)
 def _load(name: str, seat: Seat) -> ServedModel:
     return load_seat(name, seat)
-
-
-def whole(place: Path | None, name: str, *keys: str) -> dict[str, Any]:
-    """Return a document that has these keys; stop the page where it is gone or damaged."""
-    try:
-        found = document(place, name) if place else None
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or not found.keys() >= set(keys):
-        stop_damaged(place, name)
-    return found
-
-
-def whole_rows(place: Path | None, name: str, *columns: str) -> pd.DataFrame:
-    """Return a frame that has these columns; stop the page where it is gone or damaged."""
-    try:
-        found = rows(place, name) if place else pd.DataFrame()
-    except (OSError, ValueError):
-        found = pd.DataFrame()
-    if not set(columns) <= set(found.columns):
-        stop_damaged(place, name)
-    return found
-
-
-def stop_damaged(place: Path | None, name: str) -> NoReturn:
-    """Say that a file of a result cannot be read, and what builds it again."""
-    told = words()
-    file = plain((place / name).as_posix() if place else name)
-    stop(
-        told.say("{file} is gone or damaged. Run this: it is built again.", file=file),
-        f"luigi --module pipeline Nightly --market {shlex.quote(market())}",
-    )

@@ -203,7 +203,7 @@ def main() -> None:
     """Draw the page."""
     state = page.begin(mark("Deals"), needs="score")
     told = page.words()
-    scores = page.need_rows(state, "score", "scores.parquet")
+    scores = page.need_rows(state.place("score"), "scores.parquet")
     if scores.empty:
         page.stop(told.say("No listing is live: the newest night has none."))
     n_deals = int(scores["rating"].isin(DEAL_RATINGS).sum())
@@ -307,7 +307,7 @@ def _show_like(row: pd.Series, scores: pd.DataFrame, told: Words) -> None:
 
 def _show_history(row: pd.Series, state: MarketState, told: Words) -> None:
     st.markdown("**" + told.say("Its price over the nights") + "**")
-    prices = page.need_rows(state, "clean", "prices.parquet")
+    prices = page.need_rows(state.place("clean"), "prices.parquet")
     own = prices[prices["listing_id"] == row["listing_id"]]
     dated = own[own["seen_on"].notna()]
     if dated.empty:

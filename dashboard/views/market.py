@@ -136,8 +136,8 @@ def main() -> None:
     """Draw the page."""
     state = page.begin(mark("The market"), needs="clean")
     told = page.words()
-    listings = page.need_rows(state, "clean", "listings.parquet", LISTING_COLUMNS)
-    newest = str(page.need_document(state, "check", "account.json").get("newest", "")) if state.place("check") else ""
+    listings = page.need_rows(state.place("clean"), "listings.parquet", LISTING_COLUMNS)
+    newest = str(page.need_document(state.place("check"), "account.json").get("newest", "")) if state.place("check") else ""
     if listings.empty:
         page.stop(told.say("The deliveries hold no listing."))
     make, model = choose_cars(listings, told, state.market)
@@ -168,7 +168,7 @@ def select(listings: pd.DataFrame, make: str, model: str) -> pd.DataFrame:
 
 def _show_dated(part: str, state: MarketState, cars: tuple[str, str, str], told: Words) -> None:
     place, (make, model, by) = str(state.place("clean")), cars
-    page.need_rows(state, "clean", "prices.parquet")
+    page.need_rows(state.place("clean"), "prices.parquet")
     if part == "time":
         show_time(_gather(place, "time", make, model, by, state), told)
     elif part == "days":
@@ -181,8 +181,8 @@ def _show_dated(part: str, state: MarketState, cars: tuple[str, str, str], told:
 @st.cache_data(max_entries=64, show_spinner=False)
 def _gather(place: str, part: str, make: str, model: str, by: str, _state: MarketState) -> Any:  # noqa: ARG001  # `place` is the key
     """Return what one part shows of some cars; results never change, so it is gathered once."""
-    listings = page.need_rows(_state, "clean", "listings.parquet", LISTING_COLUMNS)
-    prices = page.need_rows(_state, "clean", "prices.parquet")
+    listings = page.need_rows(_state.place("clean"), "listings.parquet", LISTING_COLUMNS)
+    prices = page.need_rows(_state.place("clean"), "prices.parquet")
     nights = trends.list_nights(listings, prices)
     chosen = select(listings, make, model)
     gathered: dict[str, Callable[[], Any]] = {

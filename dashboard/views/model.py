@@ -193,7 +193,7 @@ def trace_rivals(verdicts: list[dict[str, Any]], measure: str, told: Words) -> p
 def show_segments(judged: Judged, metrics: Mapping[str, Any], told: Words) -> None:
     """Draw errors and coverage of one kind of segment, and list them."""
     columns = ("segment_kind", "segment", "n", "mae", "median_ape", "bias_share", "interval_coverage")
-    segments = page.whole_rows(judged.place, "segments.parquet", *columns)
+    segments = page.need_rows(judged.place, "segments.parquet", list(columns))
     level = float(metrics["interval_level"])
     kind = page.pick({name: told.say(text) for name, text in KINDS.items()}, "model-kind")
     members, n_small = judgement.choose_segments(segments, kind)
@@ -279,7 +279,7 @@ def name_segment(kind: str, segment: Any, told: Words) -> str:
 def show_fit(judged: Judged, told: Words) -> None:
     """Draw predicted against actual prices, and the residuals."""
     columns = ("price", "estimate", "status", "make", "model", "year")
-    estimates = page.whole_rows(judged.place, "estimates.parquet", *columns)
+    estimates = page.need_rows(judged.place, "estimates.parquet", list(columns))
     points = judgement.thin(estimates)
     if points.empty:
         st.info(told.say("No car was judged."))
@@ -321,7 +321,7 @@ def tell_drawn(n_points: int, n_judged: int, beyond: tuple[int, int], told: Word
 
 def show_importance(judged: Judged, metrics: Mapping[str, Any], told: Words) -> None:
     """Draw how much the error grows without each feature, and say which columns are not used and why."""
-    importance = page.whole_rows(judged.place, "importance.parquet", "feature", "error_share", "spread_share")
+    importance = page.need_rows(judged.place, "importance.parquet", ["feature", "error_share", "spread_share"])
     shown = importance.head(_FEATURES)
     features = pd.DataFrame(
         {
@@ -440,7 +440,7 @@ def compare_rivals(verdict: Mapping[str, Any], told: Words) -> None:
         )
     with st.expander(told.say("By kind of car")):
         columns = ("segment_kind", "segment", "n", "mae_challenger", "mae_champion", "change_share", "is_hurt")
-        list_compared(page.whole_rows(Path(verdict["place"]), "segments.parquet", *columns), mine, theirs, told)
+        list_compared(page.need_rows(Path(verdict["place"]), "segments.parquet", list(columns)), mine, theirs, told)
 
 
 def tell_figure(figures: Mapping[str, Any], measure: str, who: str, told: Words) -> str:
@@ -673,7 +673,7 @@ def main() -> None:
         show_rollback(state, told)
     else:
         judged = choose_judged(state, told)
-        metrics = page.whole(judged.place, "metrics.json", *_METRICS)
+        metrics = page.need_document(judged.place, "metrics.json", *_METRICS)
         show_headline(judged, metrics, told)
         if part == "time":
             show_time(state, told)

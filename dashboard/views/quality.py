@@ -166,7 +166,7 @@ def show_rows(state: MarketState, account: Mapping[str, Any], told: Words) -> No
             key=f"reason-{state.market}-{delivery}",
         )
     place = reading.find_ingest(state, delivery)
-    rejected = page.whole_rows(place, "rejected.parquet", "row", "reasons", "details", "record")
+    rejected = page.need_rows(place, "rejected.parquet", ["row", "reasons", "details", "record"])
     if reason:
         rejected = rejected[[reason in reasons for reasons in rejected["reasons"]]]
     page.table(spread_records(rejected.head(_ROWS), told))
@@ -600,7 +600,7 @@ def main() -> None:
             )
         (show_findings if part == "findings" else show_drift)(nights, state.market, told)
         return
-    account = page.whole(state.place("check"), "account.json", *_COUNTS)
+    account = page.need_document(state.place("check"), "account.json", *_COUNTS)
     show_headline(account, told)
     if part == "rejected":
         show_rejected(state, account, told)
