@@ -22,8 +22,8 @@ from tests.dashboard.browsing import CHROMIUM, WHY_NOT, Screen, browser, look, s
 
 MARKETS = ("kijiji_ca", "uk")
 VIEWS = {
-    "price": "",
-    "deals": "deals",
+    "deals": "",
+    "price": "price",
     "batch": "batch",
     "market": "market",
     "tonight": "tonight",

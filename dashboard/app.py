@@ -16,19 +16,19 @@ page.choose()
 told = page.words()
 pages = {
     told.say("Prices"): [
-        st.Page("views/deals.py", title=told.say("Deals"), icon="💎", default=True),
-        st.Page("views/price.py", title=told.say("Price a car"), icon="🏷️"),
-        st.Page("views/batch.py", title=told.say("Batch"), icon="📄"),
-        st.Page("views/market.py", title=told.say("The market"), icon="📈"),
+        st.Page("views/deals.py", title=told.say("Deals"), default=True),
+        st.Page("views/price.py", title=told.say("Price a car")),
+        st.Page("views/batch.py", title=told.say("Batch")),
+        st.Page("views/market.py", title=told.say("The market")),
     ],
     told.say("Trust"): [
-        st.Page("views/model.py", title=told.say("Model"), icon="🎯"),
-        st.Page("views/quality.py", title=told.say("Data quality"), icon="🩺"),
+        st.Page("views/model.py", title=told.say("Model")),
+        st.Page("views/quality.py", title=told.say("Data quality")),
     ],
     told.say("Runs"): [
-        st.Page("views/tonight.py", title=told.say("Tonight"), icon="🌙"),
-        st.Page("views/runs.py", title=told.say("Runs"), icon="⏱️"),
-        st.Page("views/lineage.py", title=told.say("Lineage"), icon="🧬"),
+        st.Page("views/tonight.py", title=told.say("Tonight")),
+        st.Page("views/runs.py", title=told.say("Runs")),
+        st.Page("views/lineage.py", title=told.say("Lineage")),
     ],
 }
 chosen = st.navigation(pages)

@@ -125,11 +125,12 @@ def rows(place: Path, name: str, columns: list[str] | None = None) -> pd.DataFra
 def need_rows(place: Path | None, name: str, columns: list[str] | None = None) -> pd.DataFrame:
     """Return a frame of a result, or some of its columns; stop the page where it is gone or damaged."""
     try:
-        if place:
-            return rows(place, name, columns)
+        found = rows(place, name, columns) if place else None
     except (OSError, ValueError, KeyError, pa.ArrowException):
-        pass
-    stop_damaged(place, name)
+        found = None
+    if found is None:
+        stop_damaged(place, name)
+    return found
 
 
 def need_document(place: Path | None, name: str, *keys: str) -> dict[str, Any]:

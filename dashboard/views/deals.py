@@ -274,7 +274,7 @@ def _tell_listing(row: pd.Series, told: Words) -> None:
         )
         st.altair_chart(price_charts.draw_interval(row["low"], row["estimate"], row["high"], told, row["price"]), width="stretch")
         if row["reason"]:
-            st.warning(told.say("Take it with care: {why}.", why=page.plain(told.retell(row["reason"]))), icon="⚠️")
+            st.warning(told.say("Take it with care: {why}.", why=page.plain(told.retell(row["reason"]))))
     identity = str(row["listing_id"])
     url = find_url(identity)
     if url:

@@ -141,7 +141,7 @@ def ask_equipment(equipment: list[Question], scope: str, told: Words) -> dict[st
 def show_outcome(outcome: Outcome, served: ServedModel, told: Words, asked: float | None = None) -> None:
     """Write a price with its interval, or why there is none."""
     if outcome.estimate is None or outcome.low is None or outcome.high is None:
-        st.error(told.say("No price: {why}.", why=told.retell(outcome.reason)), icon="🚫")
+        st.error(told.say("No price: {why}.", why=told.retell(outcome.reason)))
         st.caption(
             told.say("A price for such a car would be a guess. Change what is named above, or see the comparable adverts.")
         )
@@ -158,7 +158,7 @@ def show_outcome(outcome: Outcome, served: ServedModel, told: Words, asked: floa
     )
     st.altair_chart(charts.draw_interval(outcome.low, outcome.estimate, outcome.high, told, asked), width="stretch")
     if outcome.status == "extrapolated":
-        st.warning(told.say("Take it with care: {why}.", why=told.retell(outcome.reason)), icon="⚠️")
+        st.warning(told.say("Take it with care: {why}.", why=told.retell(outcome.reason)))
     elif outcome.reason:
         st.caption(told.retell(outcome.reason))
     page.origin(served)

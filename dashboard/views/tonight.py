@@ -333,7 +333,7 @@ def offer(place: Path | None, name: str, file_name: str, label: str, told: Words
     if content is None:
         st.caption(told.say("{what}: not there.", what=label))
     else:
-        st.download_button(label, content, file_name, "text/html", icon="⬇️", on_click="ignore")
+        st.download_button(label, content, file_name, "text/html", on_click="ignore")
 
 
 def show_nothing(state: MarketState, told: Words) -> None:

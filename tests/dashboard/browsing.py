@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
 from tests.servers import free_port
 
@@ -66,6 +66,10 @@ class Screen:
         """Name the requests that left this machine."""
         ours = (self.base, self.base.replace("http", "ws"), "data:", "blob:", "about:")
         return [url for url in self.requests if not url.startswith(ours)]
+
+    def complaints(self) -> list[str]:
+        """Return the errors that were logged; opened at a page's own address, Streamlit asks for its server below that first."""
+        return [error for error in self.errors if "404" not in error or "/_stcore/" not in error]
 
     def overflow(self) -> int:
         """Return by how many pixels the page is wider than the window."""
@@ -120,12 +124,16 @@ def look(running: Browser, base: str, size: tuple[int, int] = LAPTOP, scheme: st
     screen = Screen(context.new_page(), base)
     screen.page.on("request", lambda request: screen.requests.append(request.url))
     screen.page.on("websocket", lambda socket: screen.requests.append(socket.url))
-    screen.page.on("console", lambda message: screen.errors.append(message.text) if message.type == "error" else None)
+    screen.page.on("console", lambda message: screen.errors.append(_tell(message)) if message.type == "error" else None)
     screen.page.on("pageerror", lambda error: screen.errors.append(str(error)))
     try:
         yield screen
     finally:
         context.close()
+
+
+def _tell(message: ConsoleMessage) -> str:
+    return f"{message.text} {message.location['url']}"
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
