@@ -42,7 +42,6 @@ def offer_template(served: ServedModel, terms: Market, market: str, told: Words)
         file_name=f"cars-{market}.csv",
         mime="text/csv",
         on_click="ignore",
-        icon="⬇️",
         key="template",
     )
 

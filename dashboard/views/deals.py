@@ -257,7 +257,6 @@ def _tell_listing(row: pd.Series, told: Words) -> None:
     if pd.isna(row["estimate"]):
         st.error(
             told.say("Asked: {price}. No price: {why}.", price=page.plain(price), why=page.plain(told.retell(row["reason"]))),
-            icon="🚫",
         )
     else:
         is_below = row["position"] < 0
