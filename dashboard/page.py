@@ -154,11 +154,6 @@ def stop_damaged(place: Path | None, name: str) -> NoReturn:
     )
 
 
-def plain(text: str) -> str:
-    """Return a text of someone else's so that nothing in it is taken for Markdown."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
-
-
 def document(place: Path, name: str) -> Any:
     """Return a document of a result."""
     return reading.read_document(place, name)

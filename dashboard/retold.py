@@ -231,7 +231,21 @@ _DIFFERENCES = (
     mark("no four-wheel drive"),
     mark("{column} not told"),
 )
-RETOLD: tuple[str, ...] = (*_FRESHNESS, *_RULES, *_FINDINGS, *_CAUSES, *_DIFFERENCES, *_DOMAIN, *_ROWS)
+_CAR_FILES = (
+    mark("{name} holds NUL bytes: it is no text file, or UTF-16. Save it as CSV in UTF-8."),
+    mark("{name} is empty: it needs a header and a row for each car."),
+    mark("{name}: the header names {columns} more than once. Rename or remove one."),
+    mark("The bytes of {name} are not {encodings}. Save it as CSV in UTF-8."),
+    mark("{name} holds more than {size} MB of text: split it into smaller files."),
+    mark("{name} holds more than {n} rows: split it into smaller files."),
+    mark("{name}: the gzip is damaged or cut short ({said}). Fetch or pack it again."),
+    mark("{name}: record {n} cannot be read ({said}). Is a quote never closed?"),
+    mark("{name}: a quote opened in record {n} is never closed."),
+    mark("{name} has a line of more than {n} characters: it is no table."),
+    mark("{name} holds a header and no rows: there is nothing to price."),
+    mark("{name} lacks {told}. Its header reads {said}."),
+)
+RETOLD: tuple[str, ...] = (*_CAR_FILES, *_FRESHNESS, *_RULES, *_FINDINGS, *_CAUSES, *_DIFFERENCES, *_DOMAIN, *_ROWS)
 
 
 # Sentences are joined by "; ", so that the words in one reach no further than it does.

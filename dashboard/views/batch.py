@@ -12,7 +12,7 @@ from dashboard.batch import Batch
 from dashboard.charts import counts as charts
 from dashboard.charts.frame import BLUE, GREY, ORANGE, SKY
 from dashboard.reading import MarketState
-from dashboard.words import Words, mark
+from dashboard.words import UNKNOWN, Words, mark
 from pipeline.car_pricing import fill_record
 from pipeline.errors import UserError
 from pipeline.market import Market
@@ -89,7 +89,7 @@ def show_batch(priced: Batch, served: ServedModel, terms: Market, told: Words) -
     with right:
         _show_reasons(priced, told)
     frame, config = tabulate(priced, told)
-    page.table(frame, config, height=min(38 + 35 * len(frame), 460))
+    page.table(frame, config, height=min(38 + 35 * len(frame), 460), placeholder=UNKNOWN)
     if total > len(frame):
         st.caption(told.say("The first {n} rows are shown; the CSV holds all.", n=told.number(len(frame))))
 
@@ -99,17 +99,17 @@ def tabulate(priced: Batch, told: Words) -> tuple[pd.DataFrame, dict[str, Any]]:
     outcomes = [outcome for _, outcome in priced.first]
     retold = {outcome.reason: told.retell(outcome.reason) for outcome in outcomes}
     ours: dict[str, Any] = {
+        told.say("Status"): [told.status(outcome.status) for outcome in outcomes],
         told.say("Estimate"): pd.array([outcome.estimate for outcome in outcomes], dtype="Int64"),
         told.say("From"): pd.array([outcome.low for outcome in outcomes], dtype="Int64"),
         told.say("To"): pd.array([outcome.high for outcome in outcomes], dtype="Int64"),
-        told.say("Status"): [told.status(outcome.status) for outcome in outcomes],
         told.say("Why"): [retold[outcome.reason] for outcome in outcomes],
     }
     named = {_unlike(name, priced.headers): values for name, values in ours.items()}
     cells = [fill_record(record, len(priced.headers)) for record, _ in priced.first]
     own = pd.DataFrame(cells, columns=priced.headers, dtype="str")
-    config = {name: st.column_config.NumberColumn(format="localized") for name in list(named)[:3]}
-    return pd.concat([own, pd.DataFrame(named)], axis=1), config
+    config = {name: st.column_config.NumberColumn(format="localized") for name in list(named)[1:4]}
+    return pd.concat([pd.DataFrame(named), own], axis=1), config
 
 
 def main() -> None:
@@ -167,7 +167,7 @@ def _show_reasons(priced: Batch, told: Words) -> None:
     st.markdown("**" + told.say("Why rows have no price") + "**")
     listed = priced.reasons.most_common(_REASONS)
     frame = pd.DataFrame(
-        {told.say("Why"): [told.retell(reason) for reason, _ in listed], told.say("Rows"): [n for _, n in listed]}
+        {told.say("Rows"): [n for _, n in listed], told.say("Why"): [told.retell(reason) for reason, _ in listed]}
     )
     page.table(frame, {told.say("Rows"): st.column_config.NumberColumn(format="localized", width="small")})
     if len(priced.reasons) > _REASONS:

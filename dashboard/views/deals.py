@@ -173,7 +173,9 @@ def show_table(chosen: pd.DataFrame, told: Words, market: str) -> pd.Series:
     )
     frame, config = tabulate(shown, told)
     height = min(38 + 35 * len(shown), 320)
-    event = page.table(frame, config, on_select="rerun", selection_mode="single-row", key=f"table-{market}", height=height)
+    event = page.table(
+        frame, config, on_select="rerun", selection_mode="single-row", key=f"table-{market}", height=height, placeholder=UNKNOWN
+    )
     picked = [row for row in event.selection.rows if row < len(shown)]
     return shown.iloc[picked[0] if picked else 0]
 

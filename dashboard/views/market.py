@@ -213,11 +213,10 @@ def _longest(survival: trends.Survival, told: Words) -> str:
 
 
 def _name_size(row: dict[Any, Any], told: Words) -> str:
+    low, high = (told.share(row[end], 1 if row[end] == 0.025 else 0) for end in ("low", "high"))
     if row["low"] == 0:
-        return told.say("up to {share}", share=told.share(row["high"], 1))
-    if row["high"] == float("inf"):
-        return told.say("more than {share}", share=told.share(row["low"]))
-    return f"{told.share(row['low'], 1)} – {told.share(row['high'], 1)}"
+        return told.say("up to {share}", share=high)
+    return told.say("more than {share}", share=low) if row["high"] == float("inf") else f"{low} – {high}"
 
 
 main()
