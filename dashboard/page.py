@@ -195,6 +195,11 @@ def require_sign_in() -> None:
         st.button(told.say("Sign out"), on_click=st.logout)
 
 
+def plain(text: str) -> str:
+    """Return a text of someone else's so that nothing in it is taken for Markdown."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+
+
 def table(frame: pd.DataFrame, config: dict[str, Any] | None = None, **more: Any) -> Any:
     """Draw a table without its index, as wide as the page."""
     return st.dataframe(frame, hide_index=True, width="stretch", column_config=config, **more)

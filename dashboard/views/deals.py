@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import page, reading
+from dashboard import deals, page, reading
 from dashboard.charts import counts as count_charts
 from dashboard.charts import deals as charts
 from dashboard.charts import prices as price_charts
@@ -17,7 +16,6 @@ from dashboard.charts.frame import RATING_COLORS
 from dashboard.reading import MarketState
 from dashboard.words import UNKNOWN, Words, mark
 from pipeline.listing import NOT_RATED, RATINGS
-from pipeline.services.exports import guard_cell
 from pipeline.stages.deals import DEAL_RATINGS, find_url
 from pipeline.stages.score import MIN_LIKE_IT
 
@@ -35,7 +33,7 @@ _COLUMN_NAMES = {"days_listed": mark("Days listed")}
 
 
 def choose_listings(scores: pd.DataFrame, told: Words, market: str) -> pd.DataFrame:
-    """Draw the filters and return the listings that they leave, most below their estimate first."""
+    """Draw the filters and return the listings that they leave, in their order."""
     is_wanted = pd.Series(data=True, index=scores.index)
     names = [name for name in ("make", "model", "city") if name in scores]
     for place, name in zip(st.columns(len(names)), names, strict=True):
@@ -56,7 +54,7 @@ def choose_listings(scores: pd.DataFrame, told: Words, market: str) -> pd.DataFr
         is_wanted &= _ask_ranges(scores, told, market)
         if st.toggle(told.say("Only prices below their interval"), key=f"below-{market}"):
             is_wanted &= scores["price"] < scores["low"]
-    return scores[is_wanted].sort_values(["position", "listing_id"], ignore_index=True)
+    return scores[is_wanted]
 
 
 def tell_best(chosen: pd.DataFrame, told: Words) -> None:
@@ -82,7 +80,7 @@ def tell_rated(scores: pd.DataFrame, told: Words) -> None:
     ratings = scores["rating"].value_counts()
     bars = [(told.rating(name), int(ratings.get(name, 0)), RATING_COLORS[name]) for name in (*RATINGS, NOT_RATED)]
     st.altair_chart(count_charts.draw_counts(bars, told), width="stretch")
-    reasons = find_why_not(scores).value_counts()
+    reasons = deals.find_why_not(scores).value_counts()
     why = [
         f"{told.say(text, n=MIN_LIKE_IT) if name == 'few' else told.say(text)}: {told.number(int(reasons[name]))}"
         for name, text in _WHY_NOT.items()
@@ -114,13 +112,6 @@ def tell_trust(state: MarketState, told: Words) -> None:
             **figures,
         )
     )
-
-
-def find_why_not(scores: pd.DataFrame) -> pd.Series:
-    """Return why each listing that is not rated is not: refused, extrapolated, few like it, or its interval too wide."""
-    unrated = scores[scores["rating"] == NOT_RATED]
-    why = pd.Series("wide", index=unrated.index).mask(unrated["n_like_it"] < MIN_LIKE_IT, "few")
-    return why.mask(unrated["status"] != "priced", unrated["status"])
 
 
 def tabulate(shown: pd.DataFrame, told: Words) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -165,7 +156,7 @@ def show_table(chosen: pd.DataFrame, told: Words, market: str) -> pd.Series:
     left.markdown("**" + ", ".join(filter(None, (n, first))) + "** · " + told.say("pick a row to see its advert below"))
     right.download_button(
         told.say("All as CSV"),
-        lambda: write_csv(chosen),
+        lambda: deals.write_csv(chosen),
         file_name=f"listings-{market}.csv",
         mime="text/csv",
         on_click="ignore",
@@ -178,16 +169,6 @@ def show_table(chosen: pd.DataFrame, told: Words, market: str) -> pd.Series:
     )
     picked = [row for row in event.selection.rows if row < len(shown)]
     return shown.iloc[picked[0] if picked else 0]
-
-
-def write_csv(listings: pd.DataFrame) -> bytes:
-    """Return listings as CSV with no cell that a spreadsheet would run."""
-    guarded = listings.copy()
-    for name in guarded.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in guarded.dtypes]]:
-        guarded[name] = guarded[name].map(guard_cell, na_action="ignore")
-    stream = io.StringIO()
-    guarded.to_csv(stream, index=False, lineterminator="\n")
-    return stream.getvalue().encode()
 
 
 def show_listing(row: pd.Series, scores: pd.DataFrame, state: MarketState, told: Words) -> None:
@@ -205,7 +186,11 @@ def main() -> None:
     """Draw the page."""
     state = page.begin(mark("Deals"), needs="score")
     told = page.words()
+<<<<<<< HEAD
     scores = page.need_rows(state.place("score"), "scores.parquet")
+=======
+    scores = _order(str(state.place("score")), page.need_rows(state, "score", "scores.parquet"))
+>>>>>>> dash-trader
     if scores.empty:
         page.stop(told.say("No listing is live: the newest night has none."))
     n_deals = int(scores["rating"].isin(DEAL_RATINGS).sum())
@@ -225,6 +210,12 @@ def main() -> None:
         tell_rated(scores, told)
     if not chosen.empty:
         show_listing(show_table(chosen, told, state.market), scores, state, told)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _order(place: str, _scores: pd.DataFrame) -> pd.DataFrame:  # noqa: ARG001  # it is the key
+    """Return the listings most below their estimate first, those without one last; shared by all, so nobody may change it."""
+    return _scores.sort_values(["position", "listing_id"], ignore_index=True)
 
 
 def _ask_word(place: Any, scores: pd.DataFrame, name: str, told: Words, market: str) -> pd.Series:
