@@ -186,11 +186,7 @@ def main() -> None:
     """Draw the page."""
     state = page.begin(mark("Deals"), needs="score")
     told = page.words()
-<<<<<<< HEAD
-    scores = page.need_rows(state.place("score"), "scores.parquet")
-=======
-    scores = _order(str(state.place("score")), page.need_rows(state, "score", "scores.parquet"))
->>>>>>> dash-trader
+    scores = _order(str(state.place("score")), page.need_rows(state.place("score"), "scores.parquet"))
     if scores.empty:
         page.stop(told.say("No listing is live: the newest night has none."))
     n_deals = int(scores["rating"].isin(DEAL_RATINGS).sum())
