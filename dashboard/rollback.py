@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,10 @@ class Request:
 
 
 FORBIDDEN, UNCONFIRMED, MOVED = "forbidden", "unconfirmed", "moved"
-ANSWER, _DONE = "rollback-answer", "rollback-done"
+ANSWER = "rollback-answer"
+# A second click runs beside the first one, in another thread, and what the first one writes into the session is lost then.
+_one_at_a_time = threading.Lock()
+_done: dict[Request, Answer] = {}
 
 
 def mark_decision(champion: Champion) -> str:
@@ -49,17 +53,19 @@ def mark_decision(champion: Champion) -> str:
 def act(request: Request, session: MutableMapping[Any, Any], *, may: bool, who: str) -> None:
     """Do what was clicked, once, and keep the answer in the session: the command's, or why nothing was done.
 
-    Asked again are whether whoever clicked may, and whether the champion is still the one that the page showed. A second click on a
-    page that was not drawn anew in between finds the decision done, and changes nothing, not even the answer.
+    Asked again are whether whoever clicked may, and whether the champion is still the one that the page showed. A second click waits for
+    the first one and gets its answer.
     """
-    if session.get(_DONE) == request.drawn:
-        return
-    refusal = _refuse(request, may=may)
-    if refusal:
-        session[ANSWER] = refusal
-        return
-    session[_DONE] = request.drawn
-    session[ANSWER] = (lift if request.lifts else roll_back)(request.market, request.version, request.reason, who)
+    with _one_at_a_time:
+        known = _done.get(request) if may else None
+        session[ANSWER] = known or _refuse(request, may=may) or _run_once(request, who)
+
+
+def _run_once(request: Request, who: str) -> Answer:
+    answer = (lift if request.lifts else roll_back)(request.market, request.version, request.reason, who)
+    if answer.code == 0:
+        _done[request] = answer
+    return answer
 
 
 def _refuse(request: Request, *, may: bool) -> str:

@@ -41,7 +41,7 @@ def draw_rivals(points: pd.DataFrame, who: list[str], outcomes: list[str], title
         alt.Tooltip("outcome:N", title=words.say("Verdict")),
     ]
     base = alt.Chart(points).encode(x=x, y=y, color=color)
-    lines = base.mark_line(strokeWidth=2, opacity=0.7).encode(detail="who:N")
+    lines = base.mark_line(strokeWidth=2).encode(detail="who:N")
     champions = base.transform_filter(alt.datum.who == who[0]).mark_point(size=30, filled=True).encode(tooltip=told)
     challengers = base.transform_filter(alt.datum.who == who[1]).mark_point(size=110, filled=True, opacity=1)
     return localize((lines + champions + challengers.encode(shape=shape, tooltip=told)).properties(height=300), words)
@@ -106,7 +106,7 @@ def draw_residuals(
     y = alt.Y(
         "position:Q",
         scale=alt.Scale(domain=[-min(reach, 1), reach], nice=False),
-        axis=alt.Axis(title=words.say("Price above or below its estimate"), format="+.0%"),
+        axis=alt.Axis(title=words.say("Price against its estimate"), format="+.0%"),
     )
     zero = alt.Chart(pd.DataFrame({"position": [0.0]})).mark_rule(color=GREY, strokeWidth=1.5).encode(y=y)
     layers = [zero, _dots(points, statuses, words).encode(x=x, y=y)]
@@ -152,7 +152,7 @@ def _dots(points: pd.DataFrame, statuses: tuple[str, str], words: Words) -> Any:
     legend = alt.Legend(title=None, orient="bottom", direction="vertical", labelLimit=320)
     return (
         alt.Chart(points)
-        .mark_point(size=28, filled=False, opacity=0.65, strokeWidth=1.3, clip=True)
+        .mark_point(size=28, filled=False, opacity=0.85, strokeWidth=1.3, clip=True)
         .encode(
             color=alt.Color("kind:N", scale=alt.Scale(domain=list(statuses), range=[BLUE, ORANGE]), legend=legend),
             shape=alt.Shape("kind:N", scale=alt.Scale(domain=list(statuses), range=["circle", "cross"]), legend=legend),

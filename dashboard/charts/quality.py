@@ -31,7 +31,7 @@ def draw_rejections(shares: pd.DataFrame, reasons: list[str], title: str, words:
             color=alt.Color(
                 "reason:N",
                 scale=alt.Scale(domain=reasons, range=[*_REASONS[: len(reasons) - 1], GREY]),
-                legend=alt.Legend(title=None, orient="bottom", columns=3, labelLimit=220),
+                legend=alt.Legend(title=None, orient="bottom", columns=2, labelLimit=150),
             ),
             order=alt.Order("rank:Q"),
             tooltip=[

@@ -114,7 +114,7 @@ def show_headline(judged: Judged, metrics: Mapping[str, Any], told: Words) -> No
         ),
         (told.say("Interval's width"), told.share(metrics["interval_width_share"])),
     ]
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value in figures:
             st.metric(label, value, width="content")
     for text in find_worse(metrics, told):
@@ -376,7 +376,7 @@ def show_baselines(metrics: Mapping[str, Any], told: Words) -> None:
             "mae": _number(_with_unit(told.say("Mean error"), told)),
             "median_ape": _share(told.say("Median error")),
             "within_10_share": _share(told.say("Within 10%")),
-            "r2": st.column_config.NumberColumn("R²", format="%.3f"),
+            "r2": _number("R²"),
         },
     )
 
@@ -405,7 +405,7 @@ def show_verdicts(state: MarketState, told: Words) -> None:
         passed = bool(reason["passed"])
         icon, word = ("✓", told.say("passed")) if passed else ("✗", told.say("failed"))
         rule = told.say(RULES.get(reason["rule"], reason["rule"]))
-        st.markdown(f"{icon} **{word}: {page.plain(rule)}** – {page.plain(told.retell(reason['text']))}")
+        st.markdown(f"{icon} **{page.plain(rule)}** ({word}) – {page.plain(told.retell(reason['text']))}")
     compare_rivals(verdict, told)
 
 
@@ -643,7 +643,7 @@ def tell_done(answer: Answer, told: Words) -> None:
         st.success(told.say("Done (exit code 0)."))
     else:
         st.error(told.say("Not done (exit code {code}).", code=answer.code))
-    st.code(answer.message or "–", language=None, wrap_lines=True)
+    st.code(told.retell(answer.message) or "–", language=None, wrap_lines=True)
 
 
 def _number(label: str) -> Any:

@@ -67,7 +67,7 @@ def show_headline(account: Mapping[str, Any], told: Words) -> None:
         (told.say("Deliveries"), told.number(len(account["deliveries"]))),
         (told.say("Set aside"), told.number(len(account["set_aside"]))),
     ]
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value in figures:
             st.metric(label, value, width="content")
 
@@ -476,7 +476,13 @@ def show_shares(document: Mapping[str, Any], told: Words) -> None:
     st.subheader(told.say("Shares"))
     frame = pd.DataFrame(lines)
     rank_of = frame["deviation"] / frame["floor"].astype("float64").fillna(float("inf"))
-    frame = frame.assign(rank=rank_of).sort_values("rank", ascending=False).drop(columns="rank").head(_LINES)
+    frame = (
+        frame.assign(rank=rank_of)
+        .sort_values("rank", ascending=False)
+        .drop(columns="rank")
+        .head(_LINES)
+        .round({"deviation": 3, "floor": 3})
+    )
     page.table(
         frame,
         {
@@ -485,9 +491,9 @@ def show_shares(document: Mapping[str, Any], told: Words) -> None:
             "share": _share(told.say("This night")),
             "usual": _share(told.say("Usual")),
             "deviation": st.column_config.NumberColumn(
-                told.say("Distance"), format="%.3f", help=told.say("Cohen's h above the median of the nights before.")
+                told.say("Distance"), format="localized", help=told.say("Cohen's h above the median of the nights before.")
             ),
-            "floor": st.column_config.NumberColumn(told.say("Noise floor"), format="%.3f"),
+            "floor": _number(told.say("Noise floor")),
             "beyond": st.column_config.TextColumn(told.say("Verdict")),
         },
     )

@@ -1,6 +1,7 @@
 """The page on models: whose figures they are, what was decided and why, and the way back that only an operator has."""
 
 import json
+import threading
 from dataclasses import replace
 
 import luigi
@@ -273,6 +274,7 @@ class TestActing:
     def ran(self, monkeypatch):
         """The commands that were run instead of run."""
         commands = []
+        monkeypatch.setattr(rollback, "_done", {})
         monkeypatch.setattr(rollback, "_run", lambda *arguments: commands.append(arguments) or Answer(0, "done"))
         return commands
 
@@ -281,13 +283,40 @@ class TestActing:
         found = holder()
         return Request(lifts=False, market="sample", version="1", drawn=rollback.mark_decision(found), reason="why", again="1")
 
-    def test_a_second_click_on_the_same_page_does_nothing_more(self, project, ran):
+    def test_a_second_click_waits_for_the_first_and_gets_its_answer(self, project, monkeypatch):
+        started, may_end, ran = threading.Event(), threading.Event(), []
+
+        def run(*arguments):
+            ran.append(arguments)
+            started.set()
+            assert may_end.wait(30)
+            return Answer(0, "done")
+
+        monkeypatch.setattr(rollback, "_done", {})
+        monkeypatch.setattr(rollback, "_run", run)
+        request, sessions = self.request(), ({}, {})
+        threads = [
+            threading.Thread(target=rollback.act, args=(request, session), kwargs={"may": True, "who": ""})
+            for session in sessions
+        ]
+        threads[0].start()
+        assert started.wait(30)
+        threads[1].start()
+        may_end.set()
+        for thread in threads:
+            thread.join(30)
+        assert len(ran) == 1
+        assert [session[rollback.ANSWER] for session in sessions] == [Answer(0, "done")] * 2
+
+    def test_a_command_that_failed_can_be_tried_again(self, project, monkeypatch):
+        answers = [Answer(0, "done"), Answer(5, "no room")]
+        monkeypatch.setattr(rollback, "_done", {})
+        monkeypatch.setattr(rollback, "_run", lambda *_: answers.pop())
         session = {}
         rollback.act(self.request(), session, may=True, who="")
-        kept = session[rollback.ANSWER]
+        assert session[rollback.ANSWER].code == 5
         rollback.act(self.request(), session, may=True, who="")
-        assert len(ran) == 1
-        assert session[rollback.ANSWER] is kept
+        assert session[rollback.ANSWER].code == 0
 
     def test_the_signed_in_address_stands_behind_the_reason(self, project, ran):
         rollback.act(self.request(), {}, may=True, who="trader@example.org")

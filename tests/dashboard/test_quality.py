@@ -162,9 +162,7 @@ class TestLost:
         assert list(table["rejected"]) == [found[name]["rejected"] for name in table["name"]]
 
     def test_a_delivery_that_was_set_aside_says_why(self, own_project, open_page):
-        rewrite(
-            place("check") / "account.json", lambda document: document["set_aside"].update({"b.csv": "it is a <b>picture</b>"})
-        )
+        rewrite(place("check") / "account.json", lambda document: document.update(set_aside={"b.csv": "it is a <b>picture</b>"}))
         app = open_page("quality", **part("aside"))
         assert app.warning[-1].value.startswith("1 delivery was set aside")
         assert list(app.dataframe[0].value["why"]) == ["it is a <b>picture</b>"]
