@@ -269,7 +269,7 @@ def show_alerts(state: MarketState, told: Words) -> None:
         incidents = []
     else:
         if not incidents:
-            st.success(told.say("Nothing is open."))
+            st.info(told.say("Nothing is open."))
     for incident in incidents:
         with st.container(border=True):
             st.markdown(f"**{page.plain(told.retell(incident.text))}**")
