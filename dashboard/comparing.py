@@ -153,6 +153,8 @@ def _tell_both(old: Any, new: Any) -> tuple[str, str]:
     """Tell two values; of long lists what only one of them has."""
     if isinstance(old, list) and isinstance(new, list):
         first, second = ({_tell(item) for item in items} for items in (old, new))
+        if len(old) == len(new) == 1:
+            return _tell(old[0]), _tell(new[0])
         return _tell_items(len(old), first - second), _tell_items(len(new), second - first)
     return _tell(old), _tell(new)
 

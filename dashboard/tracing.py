@@ -30,8 +30,8 @@ class Node:
 
     @property
     def name(self) -> str:
-        """What it was made of, for a delivery its name, else the stage."""
-        return self.result.name.partition("/")[2] or self.stage if self.result else self.stage
+        """A delivery's name, of another result the night that it is for; "" where it is for none, or is gone."""
+        return (self.result.name.partition("/")[2] or self.result.night) if self.result else ""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def draw_lineage(lineage: Lineage, marked: Collection[str], words: Words, *, is_
 
 
 def _draw_node(node: Node, words: Words, *, is_first: bool, is_marked: bool) -> str:
-    title = node.stage if node.name == node.stage else _shorten(node.name)
+    title = _shorten(node.name) if node.stage == "Ingest" and node.name else f"{node.stage} {node.name}".strip()
     digest = node.result.fingerprint[:_DIGITS] if node.result else ""
     state = words.say("gone") if node.result is None else words.say("result damaged") if node.damage else ""
     label = "\\n".join(_escape(text) for text in (title, digest, state) if text)

@@ -111,7 +111,7 @@ def draw_two_runs(seconds: pd.DataFrame, names: tuple[str, str], words: Words) -
     """Draw what two runs spent on each stage, side by side; `seconds` has stage, run (one of `names`) and seconds, in the graph's order."""
     order = list(dict.fromkeys(seconds["stage"]))
     base = alt.Chart(seconds).encode(
-        x=alt.X("seconds:Q", title=words.say("Seconds"), scale=alt.Scale(domainMin=0)),
+        x=alt.X("seconds:Q", axis=alt.Axis(title=words.say("Seconds"), tickCount=6), scale=alt.Scale(domainMin=0)),
         y=alt.Y("stage:N", sort=order, axis=_BLANK),
         yOffset=alt.YOffset("run:N", sort=list(names)),
         tooltip=[

@@ -24,6 +24,7 @@ PARTS = {
     "results": mark("All results"),
     "made": mark("What one was made of"),
 }
+SCORED = ["listing_id", "price", "estimate", "rating"]
 _MOST_ROWS = 500
 
 
@@ -55,7 +56,7 @@ def ask_listing(state: MarketState, told: Words) -> str:
     asked = st.text_input(
         told.say("The advert's number, or its listing's whole name"),
         value=st.query_params.get("listing", ""),
-        placeholder=str(listings.iloc[-1]),
+        placeholder=find_example(state, listings),
         key=f"listing-{state.market}",
     ).strip()
     if not asked:
@@ -64,6 +65,15 @@ def ask_listing(state: MarketState, told: Words) -> str:
     if found.empty:
         page.stop(told.say("No advert of this market has that number: {asked}", asked=page.plain(asked)))
     return str(found.iloc[0])
+
+
+def find_example(state: MarketState, listings: pd.Series) -> str:
+    """Return the id of an advert that is for sale, of any where none is."""
+    try:
+        live = page.rows(state.place("score") or Path(), "scores.parquet", SCORED)["listing_id"]
+    except (OSError, ValueError):
+        live = listings
+    return str((listings if live.empty else live).iloc[-1])
 
 
 def read_listing_ids(clean: Path | None) -> pd.Series | None:
@@ -77,7 +87,7 @@ def read_listing_ids(clean: Path | None) -> pd.Series | None:
 def show_listing(state: MarketState, listing_id: str, mentions: pd.DataFrame, told: Words) -> None:
     """Write what an advert is priced at, and list the deliveries that mention it with the price that each gave."""
     try:
-        scores = page.rows(state.place("score") or Path(), "scores.parquet", ["listing_id", "price", "estimate", "rating"])
+        scores = page.rows(state.place("score") or Path(), "scores.parquet", SCORED)
     except (OSError, ValueError):
         scores = pd.DataFrame(columns=["listing_id"])
     for row in scores[scores["listing_id"] == listing_id].head(1).to_dict("records"):
@@ -131,7 +141,7 @@ def show_results(lineage: Lineage, told: Words) -> None:
     frame = pd.DataFrame(
         {
             told.say("Stage"): [node.stage for node in nodes],
-            told.say("Of"): [node.name if node.name != node.stage else "" for node in nodes],
+            told.say("Of"): [node.name for node in nodes],
             told.say("Fingerprint"): [result.fingerprint[:16] if result else "" for result in results],
             told.say("Made"): running.read_moments(result.started_at if result else "" for result in results),
             told.say("Seconds"): [result.duration_s if result else None for result in results],
@@ -160,7 +170,7 @@ def show_made(lineage: Lineage, told: Words) -> None:
     """Let the reader choose a result, and show what it was made of."""
     there = {node.key: node for node in lineage.nodes if node.result}
     key = st.selectbox(
-        told.say("Result"), list(there), format_func=lambda key: f"{there[key].stage} · {there[key].name} · {key}", key="made-of"
+        told.say("Result"), list(there), format_func=lambda key: f"{there[key].stage} {there[key].name} · {key}", key="made-of"
     )
     manifest = reading.read_manifest(key) if key else None
     if manifest is None:

@@ -159,8 +159,8 @@ def show_fates(left: Tasks, right: Tasks, told: Words) -> None:
             {
                 told.say("Task"): fates["task"],
                 "1": fates["left"].map(lambda state: running.tell_state(state, told) if state else ""),
-                told.say("Why (1)"): fates["left_why"],
                 "2": fates["right"].map(lambda state: running.tell_state(state, told) if state else ""),
+                told.say("Why (1)"): fates["left_why"],
                 told.say("Why (2)"): fates["right_why"],
             }
         )

@@ -75,14 +75,16 @@ def show_progress(record: Mapping[str, Any], told: Words) -> None:
 
 def show_headline(record: Mapping[str, Any], state: MarketState, told: Words) -> None:
     """Write what the newest run came to, in a line of figures and the verdict."""
-    tasks = reading.watch_run(record)
-    took = running.seconds_of(record)
-    figures = [
-        (told.say("Run"), running.tell_run_state(record, told)),
-        (told.say("Took"), told.seconds(took)),
-        (told.say("Built"), told.number(running.count(tasks, "built"))),
-        (told.say("Reused"), told.number(running.count(tasks, "reused"))),
-    ]
+    figures = [(told.say("Run"), running.tell_run_state(record, told))]
+    if record["state"] != ledger.RUNNING:  # the bar above tells what is done by now
+        tasks = reading.watch_run(record)
+        figures.extend(
+            [
+                (told.say("Took"), told.seconds(running.seconds_of(record))),
+                (told.say("Built"), told.number(running.count(tasks, "built"))),
+                (told.say("Reused"), told.number(running.count(tasks, "reused"))),
+            ]
+        )
     with st.container(horizontal=True, gap="large"):
         for label, value in figures:
             st.metric(label, value, width="content")
@@ -269,7 +271,7 @@ def show_alerts(state: MarketState, told: Words) -> None:
         incidents = []
     else:
         if not incidents:
-            st.success(told.say("Nothing is open."))
+            st.info(told.say("Nothing is open."))
     for incident in incidents:
         with st.container(border=True):
             st.markdown(f"**{page.plain(told.retell(incident.text))}**")

@@ -8,6 +8,7 @@ import pytest
 from dashboard import reading, tracing
 from dashboard.charts import lineage as charts
 from dashboard.words import Words
+from pipeline import champion
 from pipeline.incremental import store
 from tests.dashboard.conftest import all_text
 
@@ -17,7 +18,9 @@ def current(root, stage):
 
 
 def champion_folder(root):
-    return root / json.loads((root / "data/champion/sample.json").read_bytes())["seat"]["folder"]
+    found = champion.read_champion("sample")
+    assert found
+    return root / found.seat.folder
 
 
 def manifest(folder):
@@ -141,7 +144,7 @@ class TestOneAdvert:
 
 class TestDamage:
     def test_a_source_that_is_gone_is_told_and_drawn(self, own_project, open_page):
-        gone = sorted((own_project / "data/ingest").iterdir())[0]
+        gone = min((own_project / "data/ingest").iterdir())
         sha = manifest(gone)["files"]["accepted.parquet"]["sha256"][:16]
         store.remove(gone)
         app = pick(open_page("lineage"), "scores")
