@@ -66,7 +66,8 @@ def write_template(model: PriceModel, market: Market) -> bytes:
     """Return a table with the market's own columns and one car that the model knows, the rest of it left open."""
     make = valuing.usual_make(model)
     name = valuing.list_models(model, make)[0]
-    known = {"make": make, "model": name, "year": str(round(model.domain.newest_year))}
+    usual = {question.name: question.usual for question in valuing.list_questions(model, make, name)}
+    known = {"make": make, "model": name, "year": f"{usual['year'] or model.domain.newest_year:.0f}"}
     features = market.feature_columns()
     cells: dict[str, str] = {}
     for column, terms in market.columns.items():

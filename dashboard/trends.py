@@ -91,12 +91,12 @@ def count_cuts(listings: pd.DataFrame, prices: pd.DataFrame, by: str) -> Cuts:
     own = prices[prices["listing_id"].isin(listings["listing_id"])]
     before = own.groupby("listing_id", sort=False)["price"].shift()
     changes = (own["price"] / before - 1).dropna()
-    cuts = -changes[changes < 0]
+    cuts = -changes[changes < 0].round(9)  # 10 % off is 10 % off, whatever the last bit of the quotient says
     was_cut = listings["listing_id"].isin(own.loc[cuts.index, "listing_id"])
     grouped = was_cut.groupby(listings[by])
     shares = pd.DataFrame({"n": grouped.size(), "share": grouped.mean()}).reset_index(names="name")
     shares = shares[shares["n"] >= MIN_CARS].sort_values(["n", "name"], ascending=[False, True], ignore_index=True)
-    places = np.searchsorted(_CUT_EDGES, cuts.to_numpy(), side="right")
+    places = np.searchsorted(_CUT_EDGES, cuts.to_numpy(), side="left")
     counted = np.bincount(places, minlength=len(_CUT_EDGES) + 1)
     sizes = pd.DataFrame({"low": [0.0, *_CUT_EDGES], "high": [*_CUT_EDGES, np.inf], "n": counted})
     median = float(cuts.median()) if len(cuts) else None

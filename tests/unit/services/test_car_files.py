@@ -1,11 +1,12 @@
 """Files of cars, record by record."""
 
 import gzip
+import time
 
 import pytest
 
 from pipeline.market import Files
-from pipeline.services.car_files import CarsUnreadable, open_cars
+from pipeline.services.car_files import CarsUnreadable, open_cars, source_of
 
 FILES = Files(encodings=("utf-8", "latin-1"))
 GOOD = "make,model\nAudi,A4\nSeat,Ibiza\n"
@@ -82,3 +83,20 @@ def test_a_folder_or_nothing_is_no_file(tmp_path):
     for path, message in ((tmp_path, "no regular file"), (tmp_path / "none.csv", "There is no file")):
         with pytest.raises(CarsUnreadable, match=message):
             open_cars(path, FILES, lambda _: [])
+
+
+def test_bytes_without_a_file_are_read_the_same_and_named_as_they_came():
+    source = source_of(gzip.compress(GOOD.encode(), mtime=0), "sent.csv.gz", len(GOOD))
+    table = open_cars(source, FILES, lambda _: [])
+    assert [record for chunk in table.read_chunks(9) for record in chunk] == [["Audi", "A4"], ["Seat", "Ibiza"]]
+    with pytest.raises(CarsUnreadable, match=r"^sent\.csv is empty"):
+        open_cars(source_of(b"", "sent.csv", 9), FILES, lambda _: [])
+
+
+def test_what_unpacks_to_more_than_is_allowed_is_refused_as_soon_as_that_is_known():
+    bomb = gzip.compress(b"make,model\n" * 20_000_000, mtime=0)
+    assert len(bomb) < 1_000_000
+    started_s = time.process_time()
+    with pytest.raises(CarsUnreadable, match="more than 2 MB of text: split it"):
+        open_cars(source_of(bomb, "bomb.csv.gz", 2_000_000), FILES, lambda _: [])
+    assert time.process_time() - started_s < 1
