@@ -167,7 +167,7 @@ class Words:
         if found := re.fullmatch(r"([+-]?)(\d{1,3}(?:,\d{3})*)(\.\d+)?(%| [A-Z]{3}| km| hp| l| CV)?", text):
             sign, whole, rest, unit = found.groups(default="")
             number = self.number(float(whole.replace(",", "") + rest), max(len(rest) - 1, 0)) if "," in whole or rest else whole
-            return sign + number + unit.replace("%", "\u00a0%")
+            return sign + number + (_percent(self.locale) if unit == "%" else unit)
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             return self.date(text)
         known = self._retell(text)
