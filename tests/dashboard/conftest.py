@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import os
 import re
@@ -20,6 +21,12 @@ from pipeline.sample import SamplePlan, write_deliveries
 REPOSITORY = Path(__file__).parents[2]
 APP = REPOSITORY / "dashboard" / "app.py"
 NIGHTS = ("2025-01-11", "2025-01-12", "2025-01-13")
+HOSTILE = (
+    "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">",
+    "[click](javascript:document.title='owned') ![x](http://192.0.2.1/pixel.png)",
+    '=HYPERLINK("http://192.0.2.1")',
+    "$\\href{http://192.0.2.1}{x}$ :red[x]",
+)
 _SMALL = ("--Train-profile", "quick", "--Train-iterations-factor", "0.05")
 _LENIENT = ("--Promote-max-baseline-share", "100", "--Promote-min-judged", "20", "--Promote-coverage-margin-share", "0.5")
 
@@ -112,5 +119,19 @@ def _build(root: Path) -> None:
     log = f"logging_conf_file = {REPOSITORY / 'pipeline' / 'logging.cfg'}"
     (root / "luigi.cfg").write_text(re.sub(r"(?m)^logging_conf_file = .*$", lambda _: log, settings), encoding="utf-8")
     write_deliveries(root / "data/raw/sample", SamplePlan(rows=900, nights=8, seed=0))
+    _add_hostile_adverts(root / "data/raw/sample" / f"{NIGHTS[-1]}.csv")
     for night in NIGHTS:
         run_night(root, night)
+
+
+def _add_hostile_adverts(path: Path) -> None:
+    """Let some adverts of the newest delivery say what a browser, Markdown or a spreadsheet would obey."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for row, text in zip(rows, HOSTILE, strict=False):
+        row["Ville"] = row["Secteur"] = text
+    rows[len(HOSTILE)]["Prix"] = HOSTILE[0]  # rejected: its cells are shown
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

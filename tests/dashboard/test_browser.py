@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from dashboard import reading
 from tests.dashboard.browsing import CHROMIUM, LAPTOP, PHONE, WHY_NOT, Screen, browser, look, serve
+from tests.dashboard.conftest import HOSTILE, run_night
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 
@@ -69,6 +74,80 @@ def test_the_language_is_switched_and_stays_on_the_next_page(screen):
     expect(screen.page.get_by_role("heading", name="Modèle", exact=True)).to_be_visible()
     screen.settle()
     assert "Erreur médiane" in screen.text()
+
+
+def test_deals_are_filtered_and_taken_away_whole(screen, built):
+    screen.open()
+    screen.choose("Make", "Dacia")
+    assert "Dacia" in screen.text()
+    with screen.page.expect_download() as found:
+        screen.page.get_by_role("button", name="All as CSV").click()
+    rows = list(csv.DictReader(io.StringIO(Path(found.value.path()).read_text(encoding="utf-8"))))
+    assert rows
+    assert {row["make"] for row in rows} == {"Dacia"}
+
+
+class TestAFile:
+    """A file of cars is handed in."""
+
+    def test_it_is_priced_and_comes_back_with_a_row_for_each_car(self, screen, tmp_path):
+        cars = tmp_path / "my cars.csv"
+        cars.write_text("make,model,year,mileage_km\nDacia,Logan,2015,90000\nLada,Niva,1999,10\n", encoding="utf-8")
+        screen.open("batch")
+        screen.page.locator("input[type=file]").set_input_files(cars)
+        screen.page.get_by_text(re.compile("2 (cars|rows)")).first.wait_for()
+        screen.settle()
+        with screen.page.expect_download() as found:
+            screen.page.get_by_role("button", name=re.compile("CSV")).last.click()
+        rows = list(csv.DictReader(io.StringIO(Path(found.value.path()).read_text(encoding="utf-8"))))
+        assert [row["status"] for row in rows] == ["priced", "refused"]
+
+    def test_a_bad_one_is_told_by_its_own_name(self, screen, tmp_path):
+        cars = tmp_path / "photo.csv"
+        cars.write_bytes(bytes(range(256)) * 20)
+        screen.open("batch")
+        screen.page.locator("input[type=file]").set_input_files(cars)
+        alert = screen.page.get_by_role("alert").filter(has_text="photo.csv").first
+        alert.wait_for()
+        assert str(tmp_path) not in alert.inner_text()
+        assert "/tmp" not in alert.inner_text()
+
+
+def test_a_run_is_watched_to_its_end_without_a_reload(running, own_project):
+    with serve(own_project) as base, look(running, base) as screen:
+        screen.open("tonight")
+        before = reading.read_market("sample").run
+        done = threading.Thread(target=run_night, args=(own_project, "2025-01-13", "--Train-seed", "3"))
+        done.start()
+        screen.page.locator("[data-testid=stProgress]").first.wait_for()
+        done.join()
+        screen.page.locator("[data-testid=stProgress]").first.wait_for(state="detached")
+        after = reading.read_market("sample").run
+        assert after != before
+        assert "done" in screen.text()
+        assert screen.complaints() == []
+
+
+def test_results_that_appear_are_shown_where_the_page_is_open(running, own_project):
+    delivery = own_project / "data/raw/sample/2025-01-13.csv"
+    (own_project / "data/raw/sample/2025-01-14.csv").write_bytes(delivery.read_bytes())
+    with serve(own_project) as base, look(running, base) as screen:
+        screen.open()
+        expect(screen.page.get_by_text("Results as of Jan 13, 2025")).to_be_visible()
+        run_night(own_project, "2025-01-14")
+        expect(screen.page.get_by_text("Results as of Jan 14, 2025")).to_be_visible(timeout=30_000)
+
+
+def test_what_adverts_say_is_never_obeyed(running, project, served):
+    scores = reading.read_rows(project / reading.read_market("sample").stages["score"], "scores.parquet", ["city"])
+    assert set(HOSTILE) <= set(scores["city"])
+    with look(running, served) as screen:
+        for view in ("", "price", "market", "quality", "lineage", "tonight"):
+            screen.open(view)
+            screen.page.wait_for_timeout(500)
+            assert screen.page.title() != "owned"
+            assert screen.page.locator("img[src=x], a[href^=javascript], a[href*='192.0.2.1']").count() == 0
+        assert screen.outside() == []
 
 
 @pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
