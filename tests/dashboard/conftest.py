@@ -128,9 +128,10 @@ def _add_hostile_adverts(path: Path) -> None:
     """Let some adverts of the newest delivery say what a browser, Markdown or a spreadsheet would obey."""
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    for row, text in zip(rows, HOSTILE, strict=False):
-        row["Ville"] = row["Secteur"] = text
-    rows[len(HOSTILE)]["Prix"] = HOSTILE[0]  # rejected: its cells are shown
+    for number, text in enumerate(HOSTILE):
+        link = f"https://www.avito.example/fr/rabat/voitures/x_5999999{number}.htm"
+        rows.append({**rows[number], "Lien": link, "Modèle": text, "Secteur": text})
+    rows[0]["Prix"] = HOSTILE[0]  # rejected: its cells are shown
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()

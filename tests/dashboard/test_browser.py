@@ -139,8 +139,8 @@ def test_results_that_appear_are_shown_where_the_page_is_open(running, own_proje
 
 
 def test_what_adverts_say_is_never_obeyed(running, project, served):
-    scores = reading.read_rows(project / reading.read_market("sample").stages["score"], "scores.parquet", ["city"])
-    assert set(HOSTILE) <= set(scores["city"])
+    scores = reading.read_rows(project / reading.read_market("sample").stages["score"], "scores.parquet", ["model"])
+    assert set(HOSTILE) <= set(scores["model"])
     with look(running, served) as screen:
         for view in ("", "price", "market", "quality", "lineage", "tonight"):
             screen.open(view)
