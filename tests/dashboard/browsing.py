@@ -81,9 +81,9 @@ class Screen:
 
 
 @contextlib.contextmanager
-def serve(root: Path, **environment: str) -> Iterator[str]:
+def serve(root: Path, port: int | None = None) -> Iterator[str]:
     """Serve the dashboard on a project, as `streamlit run dashboard/app.py` does, and return its address."""
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(REPOSITORY / "dashboard" / "app.py"), "--server.port", str(port)]
     folder = root / ".streamlit"
     folder.mkdir(exist_ok=True)
@@ -92,7 +92,7 @@ def serve(root: Path, **environment: str) -> Iterator[str]:
     process = subprocess.Popen(
         command,
         cwd=root,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
         stdout=log,
         stderr=subprocess.STDOUT,
     )

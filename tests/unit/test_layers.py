@@ -105,6 +105,24 @@ def test_only_the_registry_imports_mlflow():
     assert importers <= {"pipeline.services.registry"}
 
 
+DASHBOARD = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted((ROOT / "dashboard").rglob("*.py"))}
+
+
+@pytest.mark.parametrize("module", DASHBOARD)
+def test_only_pages_know_streamlit_and_none_knows_the_graph(module):
+    tree = ast.parse(DASHBOARD[module].read_bytes())
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    is_page = module in ("dashboard.app", "dashboard.page") or module.startswith("dashboard.views.")
+    assert is_page or not any(is_part(name, "streamlit") for name in imported)
+    assert not imported & {"pipeline", "pipeline.tasks", "mlflow"}
+
+
+def test_the_pipeline_does_not_know_the_dashboard():
+    for module in MODULES:
+        assert not any(is_part(name, "dashboard") or is_part(name, "streamlit") for name in imports_of(module)), module
+
+
 def run_python(program: str, folder: Path) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
