@@ -33,7 +33,7 @@ VIEWS = {
     "quality": "quality",
 }
 RUNS = 5
-PEOPLE = 6
+PEOPLE = 4
 # Streamlit says in an attribute of the page whether its script runs; each run is kept as [begun, ended] in ms.
 WATCH = """
 window.runs = [];
@@ -127,7 +127,7 @@ def show_memory(running: Browser, root: Path) -> list[str]:
         people = [windows.enter_context(look(running, base)) for _ in range(PEOPLE)]
         _read_all(people[:1])
         lines.append(f"| one reader | {_resident(base):.0f} |")
-        for round_number in range(1, 4):
+        for round_number in range(1, 3):
             _read_all(people)
             lines.append(f"| {PEOPLE} readers at once, round {round_number} | {_resident(base):.0f} |")
     return lines

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 
 import streamlit as st
+from altair.utils import schemapi
 
 from dashboard import page
 from pipeline.errors import UserError
 
+if not page.IS_CHECKED:
+    schemapi.disable_debug_mode()
 told = page.words()
 st.set_page_config(page_title=told.say("Car prices"), page_icon="🚗", layout="wide")
 page.require_sign_in()

@@ -6,7 +6,7 @@ import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 import pyarrow as pa
@@ -18,11 +18,15 @@ from dashboard.words import LANGUAGES, Words, guess_language, mark
 from pipeline import settings
 from pipeline.champion import Seat
 from pipeline.incremental import ledger
-from pipeline.serving import ServedModel, load_seat
 
 # Frames and models that are kept, for all sessions together: results never change, so each is read once.
 _FRAMES, _MODELS = 24, 4
 _FOLLOW_S = 5
+# Whether pictures are held against Vega-Lite's schema: tests do, here it would take a quarter of a redraw.
+IS_CHECKED = False
+
+if TYPE_CHECKING:
+    from pipeline.serving import ServedModel
 
 _FAILED = {
     ledger.FAILED: mark("The last run failed."),
@@ -205,6 +209,11 @@ def table(frame: pd.DataFrame, config: dict[str, Any] | None = None, **more: Any
     return st.dataframe(frame, hide_index=True, width="stretch", column_config=config, **more)
 
 
+def draw(chart: Any) -> None:
+    """Draw a picture (of Altair) as wide as its place."""
+    st.vega_lite_chart(chart.to_dict(validate=IS_CHECKED), width="stretch")
+
+
 def pick(options: dict[str, str], key: str) -> str:
     """Let a reader pick one part of a page, the first by default; only that part is drawn."""
     chosen = st.segmented_control(
@@ -220,7 +229,7 @@ def pick(options: dict[str, str], key: str) -> str:
 
 
 def _title(name: str) -> str:
-    return reading.read_market(name).title
+    return reading.read_title(name)
 
 
 def _tell_data(found: MarketState) -> None:
@@ -273,4 +282,6 @@ def _read_rows(place: str, name: str, columns: tuple[str, ...] | None, modified:
 
 @st.cache_resource(max_entries=_MODELS, show_spinner=False)
 def _load(name: str, seat: Seat) -> ServedModel:
+    from pipeline.serving import load_seat  # pages that price nothing are drawn sooner without it
+
     return load_seat(name, seat)

@@ -135,6 +135,14 @@ def list_markets() -> list[str]:
     return paths.markets()
 
 
+def read_title(market: str) -> str:
+    """Return a market's title, its name where its TOML cannot be read."""
+    try:
+        return load_market(market, tuple(paths.market_folders())).title
+    except UserError:
+        return market
+
+
 def read_market(market: str) -> MarketState:
     """Read what is known of a market; what is damaged is told and does not raise."""
     troubles: list[str] = []

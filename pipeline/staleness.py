@@ -5,19 +5,25 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from luigi import configuration
 
 from pipeline.current import read_current
 from pipeline.market import Arrival
 from pipeline.services import clock
-from pipeline.serving import ServedModel, resolve_model
 from pipeline.stages.freshness import tell_stale
+
+if TYPE_CHECKING:
+    from pipeline.serving import ServedModel
 
 
 def resolve_dated(market: str, delivery: Arrival) -> ServedModel:
     """Load the champion of a market, with why its prices are stale today. Raises what `resolve_model` raises."""
+    from pipeline.serving import resolve_model  # whoever asks for an age alone need not load what models need
+
     served = resolve_model(market)
     return replace(served, stale=tell_stale_prices(market, served.as_of, delivery))
 
@@ -34,5 +40,10 @@ def newest_seen(market: str) -> str:
     pointer = read_current(market)
     place = pointer.stages.get("check", "") if pointer else ""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads((Path(place) / "account.json").read_bytes())["newest"])
+        return _read_newest(place)
     return ""
+
+
+@lru_cache(maxsize=64)
+def _read_newest(check: str) -> str:
+    return str(json.loads((Path(check) / "account.json").read_bytes())["newest"])  # a result never changes

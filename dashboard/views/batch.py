@@ -75,7 +75,7 @@ def show_batch(priced: Batch, served: ServedModel, terms: Market, told: Words) -
     with left:
         st.markdown("**" + told.say_many("{n} row", "{n} rows", total) + "**")
         bars = [(told.status(status), n, _COLORS[status]) for status, n in priced.counts.items()]
-        st.altair_chart(charts.draw_counts(bars, told), width="stretch")
+        page.draw(charts.draw_counts(bars, told))
         st.download_button(
             told.say("All rows with their prices as CSV"),
             priced.priced,

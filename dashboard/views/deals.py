@@ -66,7 +66,7 @@ def tell_best(chosen: pd.DataFrame, told: Words) -> None:
     st.markdown("**" + told.say("Most below their estimate") + "**")
     cars = [_name_car(row, told) for row in best.to_dict("records")]
     asked = [f"{told.money(row.price)}  {told.signed_share(row.position)}" for row in best.itertuples()]
-    st.altair_chart(charts.draw_deals(best.assign(car=cars, told=asked), told), width="stretch")
+    page.draw(charts.draw_deals(best.assign(car=cars, told=asked), told))
     st.caption(
         told.say(
             "Diamond: the price. Line: the estimate. Bar: the interval. A diamond left of its bar is cheaper than nearly all such cars."
@@ -79,7 +79,7 @@ def tell_rated(scores: pd.DataFrame, told: Words) -> None:
     st.markdown("**" + told.say_many("{n} live listing, by rating", "{n} live listings, by rating", len(scores)) + "**")
     ratings = scores["rating"].value_counts()
     bars = [(told.rating(name), int(ratings.get(name, 0)), RATING_COLORS[name]) for name in (*RATINGS, NOT_RATED)]
-    st.altair_chart(count_charts.draw_counts(bars, told), width="stretch")
+    page.draw(count_charts.draw_counts(bars, told))
     reasons = deals.find_why_not(scores).value_counts()
     why = [
         f"{told.say(text, n=MIN_LIKE_IT) if name == 'few' else told.say(text)}: {told.number(int(reasons[name]))}"
@@ -260,7 +260,7 @@ def _tell_listing(row: pd.Series, told: Words) -> None:
                 rating=told.rating(row["rating"]),
             )
         )
-        st.altair_chart(price_charts.draw_interval(row["low"], row["estimate"], row["high"], told, row["price"]), width="stretch")
+        page.draw(price_charts.draw_interval(row["low"], row["estimate"], row["high"], told, row["price"]))
         if row["reason"]:
             st.warning(told.say("Take it with care: {why}.", why=page.plain(told.retell(row["reason"]))))
     identity = str(row["listing_id"])
@@ -287,9 +287,7 @@ def _show_like(row: pd.Series, scores: pd.DataFrame, told: Words) -> None:
     known = others[others[column].notna()]
     drawn = known.sample(min(len(known), _LIKE_IT), random_state=0)
     names = [name for name in ("price", "estimate", "low", "high", column) if pd.notna(row[name])]
-    st.altair_chart(
-        charts.draw_like(drawn[["price", column]], {name: float(row[name]) for name in names}, column, told), width="stretch"
-    )
+    page.draw(charts.draw_like(drawn[["price", column]], {name: float(row[name]) for name in names}, column, told))
     st.caption(told.say_many("{n} other is for sale.", "{n} others are for sale.", len(others)))
 
 
@@ -306,7 +304,7 @@ def _show_history(row: pd.Series, state: MarketState, told: Words) -> None:
         return
     steps = pd.DataFrame({"on": pd.to_datetime(dated["seen_on"]), "price": dated["price"]})
     now = pd.DataFrame({"on": [pd.to_datetime(max(state.as_of, dated["seen_on"].iloc[-1]))], "price": [row["price"]]})
-    st.altair_chart(charts.draw_history(pd.concat([steps, now], ignore_index=True), told), width="stretch")
+    page.draw(charts.draw_history(pd.concat([steps, now], ignore_index=True), told))
 
 
 main()

@@ -60,7 +60,7 @@ def show_levels(live: pd.DataFrame, by: str, told: Words) -> None:
     if by == "year":
         shown = shown.sort_values("name", ascending=False)
     shown = shown.assign(name=[told.value(by, name) for name in shown["name"]])
-    st.altair_chart(charts.draw_levels(shown, told), width="stretch")
+    page.draw(charts.draw_levels(shown, told))
     st.caption(
         told.say("Bar: the middle half of the prices asked now. Line: the median.")
         + " "
@@ -78,10 +78,10 @@ def show_time(nights: pd.DataFrame, told: Words) -> None:
         st.info(told.say("One night says nothing of time: this shows from the second on."))
         return
     st.markdown("**" + told.say("Median price and the middle half") + "**")
-    st.altair_chart(charts.draw_prices(nights, told), width="stretch")
+    page.draw(charts.draw_prices(nights, told))
     st.caption(told.say("The median also moves when other cars are offered, not only when prices change."))
     st.markdown("**" + told.say("Cars for sale") + "**")
-    st.altair_chart(charts.draw_volume(nights, told), width="stretch")
+    page.draw(charts.draw_volume(nights, told))
     st.caption(told.say("A car counts from the first to the last night that it was seen, nights between without it too."))
 
 
@@ -95,7 +95,7 @@ def show_days(chosen: trends.Survival, whole: trends.Survival | None, told: Word
         told.say("Half are gone after"),
         told.days(round(median)) if median is not None else told.say("more than {days}", days=_longest(chosen, told)),
     )
-    st.altair_chart(charts.draw_survival(chosen.curve, whole.curve if whole else None, told), width="stretch")
+    page.draw(charts.draw_survival(chosen.curve, whole.curve if whole else None, told))
     if whole:
         st.caption(told.say("Blue: the cars chosen. Grey: the whole market."))
     st.caption(
@@ -121,13 +121,13 @@ def show_cuts(cuts: trends.Cuts, told: Words) -> None:
     with one:
         st.markdown("**" + told.say("Cuts by their size") + "**")
         sizes = [(_name_size(row, told), int(row["n"]), BLUE) for row in cuts.sizes.to_dict("records")]
-        st.altair_chart(count_charts.draw_counts(sizes, told), width="stretch")
+        page.draw(count_charts.draw_counts(sizes, told))
     with other:
         st.markdown("**" + told.say("Share of listings with a cut") + "**")
         shown = cuts.shares.head(_SHOWN).to_dict("records")
         bars = [(str(row["name"]), row["share"], told.share(row["share"]), ORANGE) for row in shown]
         if bars:
-            st.altair_chart(count_charts.draw_bars(bars, told), width="stretch")
+            page.draw(count_charts.draw_bars(bars, told))
         st.caption(told.say("Those with at least {n} listings, the most frequent first.", n=told.number(trends.MIN_CARS)))
     st.caption(told.say("Of all listings ever seen; one seen on a single night could not be cut."))
 

@@ -151,7 +151,7 @@ def show_time(state: MarketState, told: Words) -> None:
     who = [told.say("Champion when it was judged"), told.say("Challenger")]
     outcomes = [told.say(OUTCOMES[name]) for name in ("promoted", "refused", "kept")]
     chart = charts.draw_rivals(points, who, outcomes, measures[measure], told, is_share=measure == "median_ape")
-    st.altair_chart(chart, width="stretch")
+    page.draw(chart)
     st.caption(
         told.say("Lower is better. Each night both price the same cars, which neither learnt from; other nights have other cars.")
     )
@@ -208,11 +208,11 @@ def show_segments(judged: Judged, metrics: Mapping[str, Any], told: Words) -> No
     left, right = st.columns(2)
     with left:
         errors = drawn.assign(told=[told.share(error, 1) for error in drawn["median_ape"]])
-        st.altair_chart(charts.draw_errors(errors, told.say("Median error"), told), width="stretch")
+        page.draw(charts.draw_errors(errors, told.say("Median error"), told))
         st.caption(told.say("The number of judged cars is in brackets."))
     with right:
         held = drawn.assign(told=[told.share(share, 1) for share in drawn["interval_coverage"]])
-        st.altair_chart(charts.draw_coverage(held, level, told.say("Coverage"), told), width="stretch")
+        page.draw(charts.draw_coverage(held, level, told.say("Coverage"), told))
         st.caption(
             told.say(
                 "The line is what is meant; the band is what chance gives 19 of 20 groups of that size; a diamond lies outside it."
@@ -295,11 +295,11 @@ def show_fit(judged: Judged, told: Words) -> None:
     ends, reach = judgement.frame_money(points), judgement.frame_positions(points)
     left, right = st.columns(2)
     with left:
-        st.altair_chart(charts.draw_cloud(points, ends, statuses, told), width="stretch")
+        page.draw(charts.draw_cloud(points, ends, statuses, told))
         st.caption(told.say("On the line the estimate is the price; in the band it is within 10%."))
     with right:
         medians = judgement.follow_median(estimates)
-        st.altair_chart(charts.draw_residuals(points, medians, ends, reach, statuses, told), width="stretch")
+        page.draw(charts.draw_residuals(points, medians, ends, reach, statuses, told))
         st.caption(told.say("The dashed line is the median of cars with about equal estimates: it should lie on zero."))
     tell_drawn(len(points), len(estimates), judgement.count_beyond(points, ends, reach), told)
 
@@ -335,7 +335,7 @@ def show_importance(judged: Judged, metrics: Mapping[str, Any], told: Words) -> 
             ],
         }
     )
-    st.altair_chart(charts.draw_importance(features, told.say("What the median error grows by"), told), width="stretch")
+    page.draw(charts.draw_importance(features, told.say("What the median error grows by"), told))
     st.caption(
         told.say(
             "By how many points the median error grows when a feature is shuffled among the judged cars; the line is the spread over several shuffles."
@@ -360,7 +360,7 @@ def show_baselines(metrics: Mapping[str, Any], told: Words) -> None:
     drawn = pd.DataFrame(
         [{"label": name, "mae": found["mae"], "told": told.money(found["mae"])} for name, found in errors.items()]
     )
-    st.altair_chart(charts.draw_baselines(drawn, model, told.say("Mean error"), told), width="stretch")
+    page.draw(charts.draw_baselines(drawn, model, told.say("Mean error"), told))
     st.caption(told.say("Shorter is better; all are judged on the same {n} cars.", n=told.number(metrics["n_test"])))
     frame = pd.DataFrame(
         {

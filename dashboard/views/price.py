@@ -156,7 +156,7 @@ def show_outcome(outcome: Outcome, served: ServedModel, told: Words, asked: floa
             share=told.share(served.model.level),
         )
     )
-    st.altair_chart(charts.draw_interval(outcome.low, outcome.estimate, outcome.high, told, asked), width="stretch")
+    page.draw(charts.draw_interval(outcome.low, outcome.estimate, outcome.high, told, asked))
     if outcome.status == "extrapolated":
         st.warning(told.say("Take it with care: {why}.", why=told.retell(outcome.reason)))
     elif outcome.reason:
@@ -185,9 +185,7 @@ def show_why(served: ServedModel, terms: Market, car: dict[str, str], listings: 
             )
         )
         return
-    st.altair_chart(
-        charts.draw_contributions(start, told.say("This car"), explanation.typical_estimate, changes, told), width="stretch"
-    )
+    page.draw(charts.draw_contributions(start, told.say("This car"), explanation.typical_estimate, changes, told))
     st.caption(
         told.say(
             "Each bar is a feature's share of the difference, averaged over all orders in which they could be changed (Shapley values)."
@@ -244,7 +242,7 @@ def show_age(served: ServedModel, terms: Market, car: dict[str, str], outcome: O
                 st.info(told.say("Nothing can be priced along this line."))
             else:
                 here = (float(car[column]), float(outcome.estimate)) if column in car and outcome.estimate else None
-                st.altair_chart(charts.draw_curve(points, here, title, told), width="stretch")
+                page.draw(charts.draw_curve(points, here, title, told))
     st.caption(told.say("All else stays as it is. Where a line ends the model has seen no such cars."))
 
 

@@ -78,7 +78,7 @@ def show_rejected(state: MarketState, account: Mapping[str, Any], told: Words) -
         st.info(told.say("No row was rejected."))
         return
     shares, names = share_reasons(account, told)
-    st.altair_chart(charts.draw_rejections(shares, names, told.say("Share of the delivery's rows"), told), width="stretch")
+    page.draw(charts.draw_rejections(shares, names, told.say("Share of the delivery's rows"), told))
     st.caption(told.say("Each bar is a delivery; a row can have several reasons and then counts in each."))
     if len(account["deliveries"]) > _NIGHTS:
         st.caption(
@@ -226,7 +226,7 @@ def show_counts(counts: Mapping[str, int], names: Mapping[str, str], examples: M
         return
     ranked = rank(counts)[:_LINES]
     drawn = pd.DataFrame([{"label": names[name], "n": n, "told": told.number(n)} for name, n in ranked])
-    st.altair_chart(charts.draw_counts(drawn, told.say("Values"), told), width="stretch")
+    page.draw(charts.draw_counts(drawn, told.say("Values"), told))
     if examples:
         frame = drawn[["label", "n"]].assign(example=[str(examples.get(name, "")) for name, _ in ranked])
         page.table(
@@ -329,7 +329,7 @@ def show_findings(nights: list[dict[str, Any]], market: str, told: Words) -> Non
             {"night": pd.Timestamp(found["night"]), "date": told.date(found["night"]), "n": len(found["findings"])}
             for found in nights[-_LINES:]
         ]
-        st.altair_chart(charts.draw_findings(pd.DataFrame(drawn), told.say("Findings"), told), width="stretch")
+        page.draw(charts.draw_findings(pd.DataFrame(drawn), told.say("Findings"), told))
         st.caption(told.say("How many findings each night has."))
 
 
@@ -354,7 +354,7 @@ def show_drift(nights: list[dict[str, Any]], market: str, told: Words) -> None:
         st.info(told.say("No column could be compared on this night."))
     else:
         kinds = name_kinds(told)
-        st.altair_chart(charts.draw_drift(columns, kinds, told.say("Population stability index"), told), width="stretch")
+        page.draw(charts.draw_drift(columns, kinds, told.say("Population stability index"), told))
         st.caption(told.say("The longer a bar, the further the values moved; beyond its orange line it is more than noise."))
         show_history(nights, columns, market, told)
     show_volume(document, told)
@@ -421,9 +421,7 @@ def show_history(nights: list[dict[str, Any]], columns: pd.DataFrame, market: st
                         "is_finding": bool(found["is_finding"]) and label == names[0],
                     }
                 )
-    st.altair_chart(
-        charts.draw_history(pd.DataFrame(lines), names, told.say("Population stability index"), told), width="stretch"
-    )
+    page.draw(charts.draw_history(pd.DataFrame(lines), names, told.say("Population stability index"), told))
 
 
 def show_volume(document: Mapping[str, Any], told: Words) -> None:

@@ -144,7 +144,7 @@ def show_seconds(left: Tasks, right: Tasks, names: tuple[str, str], told: Words)
     if seconds.empty or not seconds["seconds"].sum():
         st.info(told.say("Neither run built anything: all was reused."))
         return
-    st.altair_chart(charts.draw_two_runs(seconds, names, told), width="stretch")
+    page.draw(charts.draw_two_runs(seconds, names, told))
     st.caption(told.say("What was reused took no time and has no bar."))
 
 

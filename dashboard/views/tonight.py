@@ -133,7 +133,7 @@ def show_stages(market: str) -> None:
         st.info(told.say("This run has no plan: it stopped before it knew what to do, or has just begun."))
         return
     names = {state: running.tell_state(state, told) for state in charts.STATE_COLORS}
-    st.altair_chart(charts.draw_stages(running.sum_stages(tasks, told), names, told), width="stretch")
+    page.draw(charts.draw_stages(running.sum_stages(tasks, told), names, told))
     st.caption(
         told.say("Each bar is what a stage took, what waits is expected to take, or what was reused took when it was made.")
     )
@@ -181,7 +181,7 @@ def show_deliveries(state: MarketState, told: Words) -> None:
         )
     )
     shown = deliveries.tail(_MOST_DELIVERIES)
-    st.altair_chart(charts.draw_deliveries(shown, kinds, told), width="stretch")
+    page.draw(charts.draw_deliveries(shown, kinds, told))
     st.caption(told.say("One bar per delivery, the newest on the right: what is not accepted stands on top."))
     for row in deliveries[deliveries["set_aside"] != ""].tail(_MOST_SET_ASIDE).to_dict("records"):
         st.warning(

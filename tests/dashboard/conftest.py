@@ -16,6 +16,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard import page
 from pipeline.sample import SamplePlan, write_deliveries
 
 REPOSITORY = Path(__file__).parents[2]
@@ -62,8 +63,9 @@ def own_project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def open_page() -> Iterator[Callable[..., AppTest]]:
-    """Open a page of the dashboard on the project that the test works in; no exception may be left on it."""
+def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
+    """Open a page of the dashboard on the project that the test works in; no exception may be left on it, and every picture is checked."""
+    monkeypatch.setattr(page, "IS_CHECKED", True)
 
     def open_one(view: str, *, language: str = "en", market: str = "sample", **session: object) -> AppTest:
         app = AppTest.from_file(APP, default_timeout=60)
