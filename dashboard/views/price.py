@@ -42,7 +42,7 @@ def choose_version(state: MarketState, told: Words) -> Seat:
             "Version {version} ({role}), {night}",
             version=version.version,
             role=told.say(_ROLES[version.role]),
-            night=told.date(version.seat.data_as_of),
+            night=told.date(version.seat.data_as_of) if version.seat.data_as_of else told.say("undated deliveries"),
         )
         for version in versions
     }
@@ -167,7 +167,8 @@ def show_outcome(outcome: Outcome, served: ServedModel, told: Words, asked: floa
 def show_why(served: ServedModel, terms: Market, car: dict[str, str], listings: pd.DataFrame, told: Words) -> None:
     """Draw what moved the price from that of the typical car."""
     explanation = valuing.explain_car(served, terms, car, listings.head(0)).explanation
-    shown, rest = explanation.contributions[:_SHOWN], explanation.contributions[_SHOWN:]
+    felt = [change for change in explanation.contributions if abs(change.amount) >= 1]  # in money that is shown without decimals
+    shown, rest = felt[:_SHOWN], felt[_SHOWN:]
     changes = [(f"{told.column(change.feature)}: {told.value(change.feature, change.value)}", change.amount) for change in shown]
     if rest:
         changes.append(

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from dashboard import reading, trends
+from dashboard import page, reading, trends
 from dashboard.words import Words
 from pipeline.services.frames import write_frame
 from pipeline.stages.score import select_live
@@ -175,7 +175,7 @@ class TestWhatIsNotThere:
         app = open_page("market")
         if name == "prices.parquet":
             part(app, "time")
-        assert f"{name} of Clean is gone or damaged" in all_text(app)
+        assert f"{page.plain(name)} is gone or damaged" in all_text(app)
 
     def test_no_results(self, tmp_path, monkeypatch, open_page):
         (tmp_path / "data/raw/sample").mkdir(parents=True)

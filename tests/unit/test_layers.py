@@ -115,7 +115,14 @@ def test_only_pages_know_streamlit_and_none_knows_the_graph(module):
     imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     is_page = module in ("dashboard.app", "dashboard.page") or module.startswith("dashboard.views.")
     assert is_page or not any(is_part(name, "streamlit") for name in imported)
-    assert not imported & {"pipeline", "pipeline.tasks", "mlflow"}
+    assert not imported & {"pipeline.tasks", "mlflow"}
+    taken = {
+        name.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module == "pipeline"
+        for name in node.names
+    }
+    assert all(f"pipeline.{name}" in MODULES for name in taken), taken
 
 
 def test_the_pipeline_does_not_know_the_dashboard():
