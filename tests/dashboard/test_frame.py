@@ -1,0 +1,79 @@
+"""What holds on every page: the choices in the sidebar, states that are told above, and that nothing is written."""
+
+from pathlib import Path
+
+import pytest
+
+from dashboard import page, reading
+from dashboard.words import LANGUAGES, Words, guess_language
+from tests.dashboard.conftest import REPOSITORY, all_text
+
+VIEWS = sorted(path.stem for path in (REPOSITORY / "dashboard" / "views").glob("*.py"))
+
+
+def files_of(root: Path) -> dict[str, int]:
+    return {path.relative_to(root).as_posix(): path.stat().st_mtime_ns for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_page_opens_and_writes_nothing(project, open_page, view, language):
+    before = files_of(project)
+    app = open_page(view, language=language)
+    assert app.title[0].value
+    assert files_of(project) == before
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_market_of_which_nothing_was_built_says_what_to_run(tmp_path, monkeypatch, open_page, view):
+    (tmp_path / "data/raw/uk").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    app = open_page(view, market="uk")
+    assert any("luigi --module pipeline" in code.value or "python -m pipeline" in code.value for code in app.code), all_text(app)
+
+
+def test_a_failed_run_is_told_on_every_page_and_the_last_good_results_stay(own_project, open_page):
+    records = reading.list_runs(5)
+    path = own_project / "data/runs" / f"{records[0]['run']}.json"
+    path.write_text(
+        path.read_text()
+        .replace('"state": "done"', '"state": "failed"')
+        .replace('"messages": []', '"messages": ["a <b>bad</b> *file*"]')
+    )
+    app = open_page("deals")
+    (told,) = [error.value for error in app.error]
+    assert told.startswith(page.plain("The last run failed."))
+    assert "<b>" not in told
+    assert app.dataframe
+
+
+def test_a_champion_file_that_is_damaged_is_told(own_project, open_page):
+    (own_project / "data/champion/sample.json").write_text("{")
+    app = open_page("model")
+    assert any("cannot be understood" in error.value for error in app.error)
+
+
+def test_an_unknown_market_or_language_falls_back(project, open_page):
+    app = open_page("deals", market="no such market")
+    assert app.sidebar.selectbox[0].value == "sample"
+    assert guess_language("fr-MA") == "fr"
+    assert guess_language("de-DE") == guess_language(None) == "en"
+
+
+def test_who_may_roll_back_is_nobody_by_default():
+    settings = (REPOSITORY / "luigi.cfg").read_text()
+    assert "\noperators =\n" in settings
+
+
+def test_it_listens_on_this_machine_alone_and_tells_nobody():
+    settings = (REPOSITORY / ".streamlit" / "config.toml").read_text()
+    for line in ('address = "127.0.0.1"', "gatherUsageStats = false", "enableXsrfProtection = true", "showErrorLinks = false"):
+        assert line in settings
+
+
+def test_text_of_others_is_no_markup():
+    assert page.plain("a *b* <c> [d](e) $f$ :red[g]") == r"a \*b\* \<c\> \[d\]\(e\) \$f\$ \:red\[g\]"
+
+
+def test_the_market_decides_how_money_is_written():
+    assert [Words("en", currency).money(1234) for currency in ("GBP", "CAD", "")] == ["£1,234", "$1,234", "1,234"]
