@@ -66,6 +66,21 @@ def test_a_car_that_contradicts_itself_is_refused_with_the_reason(screen):
     assert screen.page.locator("[data-testid=stMetricValue]").count() == 0
 
 
+def test_what_is_left_open_is_not_told(screen):
+    screen.open("price")
+    before = estimate(screen)
+    mileage = screen.page.get_by_role("spinbutton", name="Mileage")
+    mileage.fill("300000")
+    mileage.press("Enter")
+    screen.settle()
+    driven = estimate(screen)
+    mileage.fill("")
+    mileage.press("Enter")
+    screen.settle()
+    assert driven < before
+    assert estimate(screen) > driven
+
+
 def test_the_language_is_switched_and_stays_on_the_next_page(screen):
     screen.open("price")
     screen.page.get_by_role("radio", name="Français").click()

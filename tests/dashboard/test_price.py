@@ -89,17 +89,6 @@ class TestAPrice:
         assert any("contradicts itself" in error.value for error in app.error)
         assert "There is no price to explain." in all_text(app)
 
-    def test_what_is_left_open_is_not_told(self, project, open_page, monkeypatch):
-        asked = []
-        real = valuing.price_cars
-        monkeypatch.setattr(valuing, "price_cars", lambda served, market, cars: asked.extend(cars) or real(served, market, cars))
-        app = open_page("price")
-        assert "mileage_km" in asked[-1]
-        number(app, "mileage_km-").set_value(None)
-        app.run()
-        assert app.metric
-        assert "mileage_km" not in asked[-1]
-
 
 class TestAroundIt:
     """What surrounds a price."""
