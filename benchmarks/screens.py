@@ -95,7 +95,7 @@ def _take_small(running: Browser, base: str) -> None:
         take(running, base, view, size, scheme, "sample", path, is_whole=False)
         with Image.open(path) as picture:
             small = picture.convert("RGB").resize((size[0] * 3 // 5, size[1] * 3 // 5), Image.Resampling.LANCZOS)
-        small.quantize(64).save(path, optimize=True)
+        small.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -34,17 +34,19 @@ def draw_interval(low: float, estimate: float, high: float, words: Words, price:
     return localize(alt.layer(*layers).properties(height=44), words)
 
 
-def draw_contributions(start: str, end: str, typical: float, changes: Sequence[tuple[str, float]], words: Words) -> Any:
+def draw_contributions(
+    start: tuple[str, float], end: tuple[str, float], changes: Sequence[tuple[str, float]], words: Words
+) -> Any:
     """Draw how a price comes about: from the typical car's, by what each feature adds or takes, to the car's own."""
-    steps: list[dict[str, Any]] = [_step(start, 0.0, typical, "end", words)]
-    level = typical
+    steps: list[dict[str, Any]] = [_step(start[0], 0.0, start[1], "end", words)]
+    level = start[1]
     for name, amount in changes:
         steps.append(_step(name, level, level + amount, "up" if amount >= 0 else "down", words))
         level += amount
-    steps.append(_step(end, 0.0, level, "end", words))
+    steps.append(_step(end[0], 0.0, end[1], "end", words))
     frame = pd.DataFrame(steps)
     lows = [min(step["from"], step["to"]) for step in steps if step["kind"] != "end"]
-    floor = max(0.0, min([typical, level, *lows]) * 0.8)
+    floor = max(0.0, min([start[1], end[1], *lows]) * 0.8)
     frame.loc[frame["kind"] == "end", "from"] = floor
     order = list(frame["name"])
     color = alt.Color("kind:N", scale=alt.Scale(domain=["up", "down", "end"], range=[BLUE, ORANGE, GREY]), legend=None)

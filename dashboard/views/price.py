@@ -186,7 +186,11 @@ def show_why(served: ServedModel, terms: Market, car: dict[str, str], listings: 
             )
         )
         return
-    page.draw(charts.draw_contributions(start, told.say("This car"), explanation.typical_estimate, changes, told))
+    page.draw(
+        charts.draw_contributions(
+            (start, explanation.typical_estimate), (told.say("This car"), explanation.estimate), changes, told
+        )
+    )
     st.caption(
         told.say(
             "Each bar is a feature's share of the difference, averaged over all orders in which they could be changed (Shapley values)."
