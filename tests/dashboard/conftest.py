@@ -83,7 +83,8 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest
 def run_pipeline(root: Path, *arguments: str, module: str = "luigi") -> str:
     """Run a command of the pipeline in a project, and return what it printed."""
     command = [sys.executable, "-m", *module.split(), *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    inherited = {name: value for name, value in os.environ.items() if name != "INCREMENTAL_RUN"}  # a run is named anew
+    environment = {**inherited, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -113,7 +113,7 @@ class TestAFile:
         screen.page.get_by_text(re.compile("2 (cars|rows)")).first.wait_for()
         screen.settle()
         with screen.page.expect_download() as found:
-            screen.page.get_by_role("button", name=re.compile("CSV")).last.click()
+            screen.page.get_by_role("button", name="All rows with their prices as CSV").click()
         rows = list(csv.DictReader(io.StringIO(Path(found.value.path()).read_text(encoding="utf-8"))))
         assert [row["status"] for row in rows] == ["priced", "refused"]
 
