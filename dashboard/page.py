@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard import reading
 from dashboard.reading import MarketState
 from dashboard.words import LANGUAGES, Words, guess_language, mark
-from pipeline import settings
+from pipeline import paths, settings
 from pipeline.champion import Seat
 from pipeline.incremental import ledger
 
@@ -92,16 +92,22 @@ def begin(title: str, needs: str = "evaluate") -> MarketState:
                 stage=needs.capitalize(),
             )
         )
-        st.code(f"luigi --module pipeline Nightly --market {found.market}", language="sh")
+        st.code(command(found.market), language="sh")
         st.stop()
     return found
 
 
-def stop(text: str, command: str = "") -> NoReturn:
+def command(name: str) -> str:
+    """Return what makes all that the pages show of a market, with luigid and without."""
+    sample = "python -m pipeline sample && " if name == "sample" and not paths.deliveries(name).is_dir() else ""
+    return f"{sample}python -m pipeline nightly --market {shlex.quote(name)}"
+
+
+def stop(text: str, run: str = "") -> NoReturn:
     """Say why there is nothing to show, and what to run."""
     st.info(text)
-    if command:
-        st.code(command, language="sh")
+    if run:
+        st.code(run, language="sh")
     st.stop()
     raise AssertionError  # st.stop never returns
 
@@ -154,7 +160,7 @@ def stop_damaged(place: Path | None, name: str) -> NoReturn:
     file = plain((place / name).as_posix() if place else name)
     stop(
         told.say("{file} is gone or damaged. Run this: it is built again.", file=file),
-        f"luigi --module pipeline Nightly --market {shlex.quote(market())}",
+        command(market()),
     )
 
 
@@ -270,8 +276,7 @@ def _stop_empty(found: MarketState) -> NoReturn:
             "Nothing was built for {market} yet. Put its deliveries into their folder and run this; the page shows the result by itself.",
             market=found.title,
         ),
-        ("python -m pipeline sample && " if found.is_synthetic else "")
-        + f"luigi --module pipeline Nightly --market {found.market} --local-scheduler",
+        command(found.market),
     )
 
 

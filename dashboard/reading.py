@@ -268,7 +268,9 @@ def list_judged(state: MarketState) -> list[Judged]:
         told = next(
             (told["challenger"] for told in list_verdicts(state.market) if told["challenger"]["version"] == version), None
         )
-        found.append(Judged(CHALLENGER, version, told["data_as_of"] if told else "", told["n_learnt"] if told else 0, newest))
+        found.append(
+            Judged(CHALLENGER, version, told["data_as_of"] if told else state.as_of, told["n_learnt"] if told else 0, newest)
+        )
     return found
 
 

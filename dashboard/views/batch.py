@@ -25,9 +25,7 @@ _REASONS = 8  # that are listed
 def load_champion(state: MarketState, told: Words) -> ServedModel:
     """Return the market's champion; stop where there is none that can price."""
     if state.champion is None:
-        page.stop(
-            told.say("There is no champion, so nothing is priced."), f"luigi --module pipeline Nightly --market {state.market}"
-        )
+        page.stop(told.say("There is no champion, so nothing is priced."), page.command(state.market))
     try:
         return page.served(state.champion.seat)
     except ChampionUnusable as error:

@@ -30,7 +30,7 @@ _MOST_ROWS = 500
 
 def find_start(state: MarketState, start: str, told: Words) -> Result:
     """Return the result to begin with, or stop with why there is none and what to run."""
-    command = f"luigi --module pipeline Nightly --market {state.market}"
+    command = page.command(state.market)
     if start == "model":
         if state.champion is None:
             page.stop(told.say("This market has no champion: nothing is priced."), command)
@@ -52,7 +52,7 @@ def ask_listing(state: MarketState, told: Words) -> str:
     clean = state.place("clean")
     listings = read_listing_ids(clean)
     if listings is None or listings.empty:
-        page.stop(told.say("The list of adverts is gone or damaged."), f"luigi --module pipeline Nightly --market {state.market}")
+        page.stop(told.say("The list of adverts is gone or damaged."), page.command(state.market))
     asked = st.text_input(
         told.say("The advert's number, or its listing's whole name"),
         value=st.query_params.get("listing", ""),

@@ -78,7 +78,7 @@ def choose_judged(state: MarketState, told: Words) -> Judged:
     """Let the reader choose whose figures are shown, and name the model, its night and its data."""
     found = reading.list_judged(state)
     if not found:
-        page.stop(told.say("No model of this market was judged yet."), f"luigi --module pipeline Nightly --market {state.market}")
+        page.stop(told.say("No model of this market was judged yet."), page.command(state.market))
     chosen = found[0]
     if len(found) > 1:
         named = {
@@ -139,8 +139,7 @@ def show_time(state: MarketState, told: Words) -> None:
     """Draw the errors of champion and challenger by night, on the cars that judged both."""
     verdicts = list_nights(state.market)
     if not verdicts:
-        st.info(told.say("No verdict was made yet."))
-        return
+        page.stop(told.say("No verdict was made yet."), page.command(state.market))
     shown = verdicts[-_NIGHTS:]
     measures = {name: told.say(MEASURES[name]) for name in ("median_ape", "mae")}
     measure = page.pick(measures, "model-measure")
@@ -385,8 +384,7 @@ def show_verdicts(state: MarketState, told: Words) -> None:
     """Show the verdict of a chosen night with every reason, and both models side by side."""
     verdicts = list_nights(state.market)[::-1]
     if not verdicts:
-        st.info(told.say("No verdict was made yet."))
-        return
+        page.stop(told.say("No verdict was made yet."), page.command(state.market))
     named = [
         told.say(
             "{night}: version {version} {outcome}",

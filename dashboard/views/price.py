@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import page, reading, valuing
 from dashboard.charts import prices as charts
-from dashboard.reading import MarketState
+from dashboard.reading import MarketState, Version
 from dashboard.valuing import Question
 from dashboard.words import Words, mark
 from pipeline.champion import Seat
@@ -34,9 +34,8 @@ PARTS = {
 }
 
 
-def choose_version(state: MarketState, told: Words) -> Seat:
+def choose_version(state: MarketState, versions: list[Version], told: Words) -> Seat:
     """Let the reader choose among the registered models; the champion by default."""
-    versions = reading.list_versions(state)
     named = {
         version.version: told.say(
             "Version {version} ({role}), {night}",
@@ -47,12 +46,7 @@ def choose_version(state: MarketState, told: Words) -> Seat:
         for version in versions
     }
     seats = {version.version: version.seat for version in versions}
-    champion = state.champion.seat.version if state.champion else next(iter(named), "")
-    if not named:
-        page.stop(
-            told.say("No model of this market is there to price with."),
-            f"luigi --module pipeline Nightly --market {state.market}",
-        )
+    champion = state.champion.seat.version if state.champion else next(iter(named))
     order = [champion, *(version for version in named if version != champion)] if champion in named else list(named)
     chosen = st.selectbox(told.say("Priced by"), order, format_func=named.__getitem__, key=f"version-{state.market}")
     if state.champion and chosen != state.champion.seat.version:
@@ -63,6 +57,8 @@ def choose_version(state: MarketState, told: Words) -> Seat:
                 champion=champion,
             )
         )
+    if state.champion is None:
+        st.warning(told.say("This market has no champion: version {version} was judged and not promoted.", version=chosen))
     return seats[chosen]
 
 
@@ -297,9 +293,14 @@ def main() -> None:
     told, terms = page.words(), state.terms
     if terms is None:
         st.stop()
+    versions = reading.list_versions(state)
+    if not versions:
+        page.stop(
+            told.say("No verdict was made on a model of this market yet, so nothing may price."), page.command(state.market)
+        )
     left, right = st.columns([1, 2], gap="large")
     with left:
-        seat = choose_version(state, told)
+        seat = choose_version(state, versions, told)
         try:
             served = page.served(seat)
         except ChampionUnusable as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -600,7 +599,7 @@ def main() -> None:
         if not nights:
             page.stop(
                 told.say("No night was compared with those before it yet, or what was written of it is gone or damaged."),
-                f"luigi --module pipeline Nightly --market {shlex.quote(state.market)}",
+                page.command(state.market),
             )
         (show_findings if part == "findings" else show_drift)(nights, state.market, told)
         return

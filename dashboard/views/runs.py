@@ -238,7 +238,7 @@ def main() -> None:
         st.warning(told.say("{path} cannot be understood and is passed over.", path=page.plain(path)))
     if not records:
         st.info(told.say("No run of this market is recorded yet. Run this; the page shows it as it goes."))
-        st.code(f"luigi --module pipeline Nightly --market {state.market} --local-scheduler", language="sh")
+        st.code(page.command(state.market), language="sh")
         return
     show_runs(records, told)
     compare(records, told)

@@ -259,7 +259,7 @@ def tell_waiting_nights(state: MarketState, told: Words) -> None:
             nights=shown,
         )
     )
-    st.code(f"python -m pipeline nightly --market {state.market}", language="sh")
+    st.code(page.command(state.market), language="sh")
 
 
 def show_alerts(state: MarketState, told: Words) -> None:
@@ -341,8 +341,7 @@ def offer(place: Path | None, name: str, file_name: str, label: str, told: Words
 def show_nothing(state: MarketState, told: Words) -> None:
     """Say that nothing ran yet, and how to begin."""
     st.info(told.say("No run of this market is recorded yet. Run this; the page shows it as it goes."))
-    sample = "python -m pipeline sample && " if state.is_synthetic and not reading.list_waiting_nights(state) else ""
-    st.code(f"{sample}luigi --module pipeline Nightly --market {state.market} --local-scheduler", language="sh")
+    st.code(page.command(state.market), language="sh")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
@@ -87,21 +88,21 @@ def serve(root: Path, port: int | None = None) -> Iterator[str]:
     folder = root / ".streamlit"
     folder.mkdir(exist_ok=True)
     shutil.copy(REPOSITORY / ".streamlit" / "config.toml", folder / "config.toml")
-    log = (root / f"streamlit-{port}.log").open("wb")
-    process = subprocess.Popen(
-        command,
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"},
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+    with answering(command, port, cwd=root, env=environment) as base:
+        yield base
+
+
+@contextlib.contextmanager
+def answering(command: list[str], port: int, **more: Any) -> Iterator[str]:
+    """Run a server on a port of this machine from its first answer on, and return its address."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
     try:
         wait_for(port, process)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(20)
-        log.close()
 
 
 @contextlib.contextmanager

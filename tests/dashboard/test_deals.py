@@ -208,7 +208,7 @@ class TestWhatIsNotThere:
             (place / name).write_bytes((place / name).read_bytes()[:200])
         text = all_text(open_page("deals"))
         assert f"{page.plain(name)} is gone or damaged" in text
-        assert "luigi --module pipeline Nightly --market sample" in text
+        assert "python -m pipeline nightly --market sample" in text
 
     def test_no_champion(self, own_project, open_page):
         (own_project / "data/champion/sample.json").unlink()

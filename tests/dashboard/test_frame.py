@@ -29,7 +29,7 @@ def test_a_market_of_which_nothing_was_built_says_what_to_run(tmp_path, monkeypa
     (tmp_path / "data/raw/uk").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     app = open_page(view, market="uk")
-    assert any("luigi --module pipeline" in code.value or "python -m pipeline" in code.value for code in app.code), all_text(app)
+    assert any("python -m pipeline nightly --market uk" in code.value for code in app.code), all_text(app)
 
 
 def test_a_failed_run_is_told_on_every_page_and_the_last_good_results_stay(own_project, open_page):

@@ -77,7 +77,7 @@ class TestTheChampionsModel:
         (own_project / "data/champion/sample.json").unlink()
         app = open_page("lineage")
         assert "This market has no champion" in all_text(app)
-        assert "luigi --module pipeline Nightly --market sample" in all_text(app)
+        assert "python -m pipeline nightly --market sample" in all_text(app)
 
     def test_a_model_that_is_gone_is_told(self, own_project, open_page):
         store.remove(champion_folder(own_project))

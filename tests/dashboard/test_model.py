@@ -174,7 +174,7 @@ class TestStates:
             path.write_text("[]")
         app = open_page("model", **part(name))
         assert any("gone or damaged" in text.value and page.plain(file) in text.value for text in app.info)
-        assert any("Nightly --market sample" in code.value for code in app.code)
+        assert any("nightly --market sample" in code.value for code in app.code)
 
     def test_a_market_without_results_says_what_to_run(self, own_project, open_page):
         (own_project / "data/current/sample.json").unlink()

@@ -264,7 +264,7 @@ class TestStates:
         path.unlink() if damage == "gone" else path.write_text("{" if damage == "garbage" else '{"rows": 3}')
         app = open_page("quality")
         assert any("gone or damaged" in text.value for text in app.info)
-        assert any("Nightly --market sample" in code.value for code in app.code)
+        assert any("nightly --market sample" in code.value for code in app.code)
 
     @pytest.mark.parametrize("damage", ["gone", "garbage"])
     def test_rejected_rows_that_cannot_be_read_are_named(self, own_project, open_page, damage):

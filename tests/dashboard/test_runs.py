@@ -70,7 +70,7 @@ class TestTheList:
         store.remove(own_project / "data/runs")
         told = all_text(open_page("runs"))
         assert "No run of this market is recorded yet" in told
-        assert "luigi --module pipeline Nightly --market sample" in told
+        assert "python -m pipeline nightly --market sample" in told
 
     def test_one_run(self, own_project, open_page):
         for record in records(own_project)[1:]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.dashboard.browsing import CHROMIUM, WHY_NOT, browser, look, serve, wait_for
+from tests.dashboard.browsing import CHROMIUM, WHY_NOT, answering, browser, look, serve
 from tests.servers import free_port
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
@@ -19,17 +18,9 @@ ANN, BOB = "ann@example.org", "bob@example.org"
 @pytest.fixture
 def provider() -> Iterator[str]:
     port = free_port()
-    process = subprocess.Popen(
-        [Path(sys.executable).parent / "oidc-provider-mock", "--host", "127.0.0.1", "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
+    command = [str(Path(sys.executable).parent / "oidc-provider-mock"), "--host", "127.0.0.1", "--port", str(port)]
+    with answering(command, port) as base:
+        yield base
 
 
 def configure(root: Path, provider: str, port: int) -> None:

@@ -111,7 +111,7 @@ class TestWithoutRuns:
         store.remove(own_project / "data/runs")
         app = open_page("tonight")
         assert "No run of this market is recorded yet" in all_text(app)
-        assert "luigi --module pipeline Nightly --market sample" in all_text(app)
+        assert "python -m pipeline nightly --market sample" in all_text(app)
         assert "8 nights" in all_text(pick(app, "deliveries"))
 
     @pytest.mark.parametrize("part", ["stages", "deliveries", "alerts", "more"])
