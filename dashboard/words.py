@@ -14,16 +14,13 @@ from typing import Any
 from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.messages.pofile import read_po
 
-from dashboard.retold import RETOLD, find_pattern
+from dashboard.retold import RETOLD, find_pattern, mark
+
+__all__ = ["COLUMNS", "LANGUAGES", "RATINGS", "STATUSES", "UNKNOWN", "Words", "guess_language", "mark"]
 
 LANGUAGES = {"en": "English", "fr": "Français"}
 UNKNOWN = "–"
 _LOCALES = Path(__file__).parent / "locale"
-
-
-def mark(text: str) -> str:
-    """Return a text that is translated where it is shown."""
-    return text
 
 
 COLUMNS = {

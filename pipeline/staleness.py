@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luigi import configuration
 
 from pipeline.current import read_current
+from pipeline.intake import read_newest
 from pipeline.market import Arrival
 from pipeline.services import clock
 from pipeline.stages.freshness import tell_stale
@@ -40,10 +39,5 @@ def newest_seen(market: str) -> str:
     pointer = read_current(market)
     place = pointer.stages.get("check", "") if pointer else ""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return _read_newest(place)
+        return read_newest(Path(place))
     return ""
-
-
-@lru_cache(maxsize=64)
-def _read_newest(check: str) -> str:
-    return str(json.loads((Path(check) / "account.json").read_bytes())["newest"])  # a result never changes

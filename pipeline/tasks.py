@@ -13,7 +13,6 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +24,7 @@ from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
+from pipeline.intake import read_newest
 from pipeline.market import Demands, Market
 from pipeline.market_files import load_market
 from pipeline.parameters import (
@@ -104,12 +104,6 @@ class Ingest(Stage):
         frames.write_frame(intake.accepted, folder / "accepted.parquet")
         frames.write_frame(intake.rejected, folder / "rejected.parquet")
         documents.write_document(intake.account, folder / "account.json")
-
-
-@cache
-def _read_newest(check: Path) -> str:
-    """Return the night of the newest delivery that gave a row, by the account in a result of Check, which never changes."""
-    return str(json.loads((check / "account.json").read_bytes())["newest"])
 
 
 class NoDelivery(ExplainingTask):
@@ -397,7 +391,7 @@ class PointedStage(DatedStage):
         chain = list(self._chain())
         check = next((task for task in chain if task.task_family == "Check" and task.is_committed()), None)
         if check:
-            return _read_newest(check.folder)
+            return read_newest(check.folder)
         return max((night_of(task.delivery) for task in chain if task.task_family == "Ingest"), default="")
 
     def _stages(self) -> dict[str, str]:
