@@ -37,7 +37,8 @@ _FAILED = {
 
 def words() -> Words:
     """Return the reader's language and the market's customs."""
-    return Words(st.session_state.get("language", "en"), st.session_state.get("currency", ""))
+    chosen = st.session_state.get("language")  # a click that comes before the control is drawn leaves it empty
+    return Words(chosen if chosen in LANGUAGES else "en", st.session_state.get("currency", ""))
 
 
 def market() -> str:
@@ -52,7 +53,7 @@ def state() -> MarketState:
 
 def choose() -> None:
     """Draw the sidebar's choices, language and market, and follow the market's results."""
-    if "language" not in st.session_state:
+    if st.session_state.get("language") not in LANGUAGES:
         asked = st.query_params.get("lang", "")
         st.session_state["language"] = asked if asked in LANGUAGES else guess_language(st.context.locale)
     told = words()
@@ -231,7 +232,7 @@ def pick(options: dict[str, str], key: str) -> str:
         required=True,
         label_visibility="collapsed",
     )
-    return str(chosen)
+    return chosen if chosen in options else next(iter(options))
 
 
 def _title(name: str) -> str:

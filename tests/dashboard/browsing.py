@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -95,14 +96,17 @@ def serve(root: Path, port: int | None = None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def answering(command: list[str], port: int, **more: Any) -> Iterator[str]:
-    """Run a server on a port of this machine from its first answer on, and return its address."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
-    try:
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(20)
+    """Run a server on a port of this machine from its first answer on, and return its address; what it said is shown where a test fails."""
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, **more)
+        try:
+            wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(20)
+            said.seek(0)
+            sys.stderr.write(said.read())
 
 
 @contextlib.contextmanager

@@ -56,6 +56,7 @@ def test_a_champion_file_that_is_damaged_is_told(own_project, open_page):
 def test_an_unknown_market_or_language_falls_back(project, open_page):
     app = open_page("deals", market="no such market")
     assert app.sidebar.selectbox[0].value == "sample"
+    assert open_page("deals", language="").title[0].value == "Deals"
     assert guess_language("fr-MA") == "fr"
     assert guess_language("de-DE") == guess_language(None) == "en"
 
