@@ -14,7 +14,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import psutil
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Locator, TimeoutError  # noqa: A004  # its own, by that name
 
 from benchmarks.machine import describe_machine
 from benchmarks.projects import compile_code, run_luigi, temporary_project
@@ -45,6 +45,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 RUNS = 5
 PEOPLE = 4
+_PATIENCE_MS = 5000
 # Streamlit says in an attribute of the page whether its script runs; each run is kept as [begun, ended] in ms.
 WATCH = """
 window.runs = [];
@@ -123,19 +124,23 @@ def rerun_timed(running: Browser, base: str, view: str, market: str, choices: tu
     with look(running, base) as screen:
         _watch(screen)
         screen.open(view, market=market)
-        if (
-            not choices or screen.page.get_by_text(choices[0], exact=True).count() == 0
-        ):  # a market without dates has no "Over time"
+        controls = [_find_control(screen, choice) for choice in choices]
+        try:
+            for control in controls:
+                control.wait_for(timeout=_PATIENCE_MS)
+        except TimeoutError:  # a market without dates has no "Over time", one run has none beside it
             return []
-        for choice in choices * (RUNS // 2 + 2):
+        for control in controls * (RUNS // 2 + 2):
             screen.page.evaluate("window.runs = []")
-            screen.page.get_by_role("radio", name=choice).or_(
-                screen.page.get_by_role("button", name=choice, exact=True)
-            ).first.click()
+            control.click()
             screen.page.wait_for_function("window.runs.length && window.runs[0][1]")
             seconds.append(float(screen.page.evaluate("(window.runs[0][1] - window.runs[0][0]) / 1000")))
             screen.settle()
     return seconds[2:]
+
+
+def _find_control(screen: Screen, name: str) -> Locator:
+    return screen.page.get_by_role("radio", name=name).or_(screen.page.get_by_role("button", name=name, exact=True)).first
 
 
 def show_memory(running: Browser, root: Path) -> list[str]:
