@@ -125,16 +125,17 @@ def _show_example(number: int, text: str) -> dict[str, Any]:
 
 def _propose_remedies(readings: Mapping[str, cells.Reading], market: Market) -> list[str]:
     """Propose the other decimal mark where it would read most of a column's unreadable numbers."""
-    mark = "," if market.rows.decimal_mark == "." else "."
-    other = msgspec.structs.replace(market, rows=msgspec.structs.replace(market.rows, decimal_mark=mark))
     remedies = []
     for name, reading in readings.items():
         if market.kind(name) == "number" and reading.is_unreadable.any():
-            read = cells.cell_reader(market.columns[name], "number", other)
+            column = market.columns[name]
+            mark = "," if (column.decimal_mark or market.rows.decimal_mark) == "." else "."
+            read = cells.cell_reader(msgspec.structs.replace(column, decimal_mark=mark), "number", market)
             texts = pd.Series(reading.cells[reading.is_unreadable])
             known = texts.map({text: read(str(text))[0] is not None for text in texts.unique()})
             if known.mean() > 0.5:
-                remedies.append(f"say [rows] decimal_mark = {mark!r}, which would read {name}")
+                place = f"[columns.{name}]" if column.decimal_mark else "[rows]"
+                remedies.append(f"say {place} decimal_mark = {mark!r}, which would read {name}")
     return remedies
 
 
