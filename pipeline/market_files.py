@@ -231,13 +231,7 @@ def _number_problems(column: Column, kind: str) -> list[str]:
         problems.append("values is for words, and this is a number.")
     if column.limits is not None and column.limits[0] > column.limits[1]:
         problems.append(f"limits {list(column.limits)} are upside down: the low one comes first.")
-    named = [unit for unit in column.units.values() if isinstance(unit, str)]
-    for unit in (column.unit, column.large_unit.unit if column.large_unit else "", *named):
-        if unit and unit not in listing.UNITS:
-            problems.append(f"unit {unit!r} is not known{nearest(unit, list(listing.UNITS))}.")
-    for word in column.units:
-        if not word.strip() or any(letter.isdecimal() for letter in word):
-            problems.append(f"units names {word!r}, which is no word that can stand beside a number.")
+    problems.extend(_units_problems(column))
     if column.large_unit and column.limits:
         highest = column.limits[1] / listing.UNITS.get(column.unit, 1.0)
         if column.large_unit.above < highest:
@@ -246,6 +240,16 @@ def _number_problems(column: Column, kind: str) -> list[str]:
                 f"{column.unit or 'as it is'} or {column.large_unit.unit}."
             )
     return problems
+
+
+def _units_problems(column: Column) -> Iterator[str]:
+    named = [unit for unit in column.units.values() if isinstance(unit, str)]
+    for unit in (column.unit, column.large_unit.unit if column.large_unit else "", *named):
+        if unit and unit not in listing.UNITS:
+            yield f"unit {unit!r} is not known{nearest(unit, list(listing.UNITS))}."
+    for word in column.units:
+        if not word.strip() or any(letter.isdecimal() for letter in word):
+            yield f"units names {word!r}, which is no word that can stand beside a number."
 
 
 def _pattern_problems(key: str, pattern: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,9 @@ def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], marke
     well be another name of a column the delivery lacks, DeliveryUnreadable where a column that the market requires is
     there and none of its cells can be read.
     """
-    _refuse_renamed_columns([str(header) for header in rows.columns], market)
+    headers = [str(header) for header in rows.columns]
+    _refuse_repeated_headers(headers, market)
+    _refuse_renamed_columns(headers, market)
     home = cells.send_home(cells.read_columns(rows, market, named), market)
     readings = home.readings
     _refuse_unread_columns(rows.index, readings, market)
@@ -137,6 +140,17 @@ def _propose_remedies(readings: Mapping[str, cells.Reading], market: Market) -> 
                 place = f"[columns.{name}]" if column.decimal_mark else "[rows]"
                 remedies.append(f"say {place} decimal_mark = {mark!r}, which would read {name}")
     return remedies
+
+
+def _refuse_repeated_headers(headers: list[str], market: Market) -> None:
+    """Refuse a header that stands there twice, unless the market says what the second one is: its number is in its name then."""
+    for header in _unknown_headers(headers, market):
+        base = re.sub(r" \(\d+\)$", "", header)
+        if base.strip() and base != header and base in headers:
+            raise DeliveryUnreadable(
+                f"the header names {base!r} more than once; rename or drop all but one of them, or say what {header!r}, as the next one is "
+                "called here, is: among the headers of a column in the market's TOML, or in [rows] unused"
+            )
 
 
 def _refuse_renamed_columns(headers: list[str], market: Market) -> None:

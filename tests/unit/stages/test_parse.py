@@ -55,7 +55,9 @@ def test_a_misplaced_thousands_mark_is_refused_instead_of_guessed(text):
     assert parse_number(text) is None
 
 
-@pytest.mark.parametrize("text", ["", " ", "-", "£", "many", "1e5", "0x10", "nan", "inf", "1_000", "३", "1.2.3", "12 km", "4,5,000"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "-", "£", "many", "1e5", "0x10", "nan", "inf", "1_000", "३", "1.2.3", "12 km", "4,5,000"]
+)
 def test_what_is_no_number_is_none(text):
     assert parse_number(text) is None
 
