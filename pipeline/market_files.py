@@ -248,7 +248,7 @@ def _units_problems(column: Column) -> Iterator[str]:
         if unit and unit not in listing.UNITS:
             yield f"unit {unit!r} is not known{nearest(unit, list(listing.UNITS))}."
     for word in column.units:
-        if not word.strip() or any(letter.isdecimal() for letter in word):
+        if not word.strip() or word.strip()[0].isdecimal():
             yield f"units names {word!r}, which is no word that can stand beside a number."
 
 

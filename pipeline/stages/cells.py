@@ -150,8 +150,13 @@ def _strip_word(word: str, text: str) -> str | None:
     """Return what is left of a text that ends or begins with the word; None where it does not, or with a longer word."""
     if text.endswith(word) and not (word[0].isalpha() and text[: -len(word)][-1:].isalpha()):
         return text[: -len(word)].strip()
-    if text.startswith(word) and not (word[-1].isalpha() and text[len(word) :][:1].isalpha()):
-        return text[len(word) :].strip()
+    after = text[len(word) :]
+    if (
+        text.startswith(word)
+        and not (word[-1].isalpha() and after[:1].isalpha())
+        and not (word[-1].isdecimal() and after[:1].isdecimal())
+    ):
+        return after.strip()
     return None
 
 

@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import zipfile
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import openpyxl
 import pandas as pd
@@ -162,6 +162,6 @@ def test_a_header_that_stands_there_twice_is_numbered():
 
 
 def test_a_time_of_day_stays_where_there_is_one():
-    assert formats.write_cell(datetime(2024, 2, 29, 13, 5)) == "2024-02-29 13:05:00"
-    assert formats.write_cell(datetime(2024, 2, 29)) == "2024-02-29"
+    assert formats.write_cell(datetime(2024, 2, 29, 13, 5, tzinfo=UTC)) == "2024-02-29 13:05:00"
+    assert formats.write_cell(datetime(2024, 2, 29, tzinfo=UTC)) == "2024-02-29"
     assert formats.write_cell(float("nan")) == ""
