@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline import listing
 from pipeline.drafting.amounts import Amounts
-from pipeline.drafting.dictionary import currencies, fold, unit_words, vocabulary
+from pipeline.drafting.dictionary import currencies, fold, meaning_of, unit_words, vocabulary
 from pipeline.drafting.looks import TWO_POWERS, YEAR, Look, make_in
 from pipeline.stages.parse import parse_number
 
@@ -44,10 +44,10 @@ class Table:
     checks: list[str] = field(default_factory=list)
 
 
-def describe_column(name: str, look: Look, *, strays: frozenset[str] = frozenset(), miles: bool = False) -> Table:
+def describe_column(name: str, look: Look, *, strays: frozenset[str] | None = None, miles: bool = False) -> Table:
     """Return the table of a canonical column.
 
-    `strays` are cells that slid here from another column, `miles` says that bare distances are miles rather than kilometres.
+    `strays` are the cells that slid here from others where a file's cells do that, `miles` says that bare distances are miles rather than kilometres.
     """
     kind = listing.COLUMNS[name]
     table = Table({"headers": [look.header]}, _show_words(look))
@@ -125,7 +125,7 @@ def _show_words(look: Look) -> str:
 
 
 def _describe_number(name: str, look: Look, table: Table, *, miles: bool) -> None:
-    is_counted = name not in ("engine_l", "power_hp")
+    is_counted = name not in ("engine_l", "power_hp") or _tells_cc(look)
     amounts = look.amounts if is_counted else look.measures
     if name == "year":
         _describe_year(look, table)
@@ -143,6 +143,13 @@ def _describe_number(name: str, look: Look, table: Table, *, miles: bool) -> Non
     if name == "price":
         low, high = table.keys["limits"]
         table.checks.append(f"prices outside {low:,} to {high:,} are rejected as slips: between which is a car's price?")
+
+
+def _tells_cc(look: Look) -> bool:
+    """Say whether engines are in whole cubic centimetres, by the words beside them or in the header."""
+    words = unit_words("engine")
+    beside = any(words.get(affix) == "cc" for affix in look.amounts.affixes)
+    return beside or _unit_of_header(look.header, words) == "cc"
 
 
 def _describe_year(look: Look, table: Table) -> None:
@@ -308,16 +315,18 @@ def _describe_identity(look: Look, table: Table) -> None:
         )
 
 
-def _describe_words(name: str, look: Look, table: Table, *, strays: frozenset[str]) -> None:
+def _describe_words(name: str, look: Look, table: Table, *, strays: frozenset[str] | None) -> None:
     unknown = _take_spellings(name, look.words, table, all_known=name != "make")
     share = sum(unknown.values()) / look.given if look.given else 0.0
     if name == "make":
         if share > _MOST_KNOWN:
             table.checks.append(f"{share:.0%} of the makes are not known: is {look.header!r} the make?")
-    elif unknown and strays:  # a closed vocabulary sends them home
+        return
+    if strays is not None:  # a closed vocabulary sends them home
         _keep_own_words({word: count for word, count in unknown.items() if word not in strays}, look, table)
-    elif unknown:
-        table.keys["others"] = "keep"
+        return
+    table.keys["others"] = "keep"  # the next file may say something else
+    if unknown:
         most = ", ".join(repr(word[:30]) for word, _ in unknown.most_common(_SHOWN))
         table.checks.append(f"words of {name} that are kept as they are ({len(unknown):,}, in {share:.1%} of the cells): {most}")
 
@@ -332,11 +341,10 @@ def _keep_own_words(unknown: Mapping[str, int], look: Look, table: Table) -> Non
 
 def _take_spellings(name: str, words: Mapping[str, int], table: Table, *, all_known: bool) -> Counter[str]:
     """Map the words that the dictionary knows, all of them or those that need it; return the others."""
-    known = vocabulary(name)
     spellings: dict[str, tuple[str, str]] = {}  # of several that differ by letter case alone the most frequent
     for word in sorted(words, key=lambda word: (-words[word], word)):
-        if fold(word) in known:
-            spellings.setdefault(word.casefold(), (word, known[fold(word)]))
+        if (meaning := meaning_of(word, name)) is not None:
+            spellings.setdefault(word.casefold(), (word, meaning))
     shared = Counter(meaning for _, meaning in spellings.values())
     values = {
         word: meaning
@@ -347,4 +355,4 @@ def _take_spellings(name: str, words: Mapping[str, int], table: Table, *, all_kn
         table.keys["values"] = values
         if not all_known:
             table.keys["others"] = "keep"
-    return Counter({word: count for word, count in words.items() if fold(word) not in known})
+    return Counter({word: count for word, count in words.items() if meaning_of(word, name) is None})
