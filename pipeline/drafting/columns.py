@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline import listing
 from pipeline.drafting.amounts import Amounts
-from pipeline.drafting.dictionary import currencies, fold, meaning_of, unit_words, vocabulary
-from pipeline.drafting.looks import TWO_POWERS, YEAR, Look, make_in
+from pipeline.drafting.dictionary import currencies, fold, header_score, meaning_of, unit_words, vocabulary
+from pipeline.drafting.looks import LITRES, TWO_POWERS, YEAR, Look, make_in
 from pipeline.stages.parse import parse_number
 
 _LIMITS: dict[str, tuple[float, float]] = {
@@ -29,6 +29,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
 _FIRST_YEAR = 1930
 _NEVER_ZERO = ("price", "mileage_km", "engine_l", "power_hp", "fiscal_power_cv", "cylinders", "doors", "seats")
 _UNITS_OF = {"mileage_km": ("mileage", "km"), "power_hp": ("power", "hp"), "engine_l": ("engine", "l")}
+_PLAIN_WORDS = ("cyl", "cyl.", "cv", "door", "seat", "seater", "pl", "pl.", "p")  # that say again what is counted
 _SHOWN = 8  # words in a comment
 _RARE = 0.0005
 _FEW = 0.02  # of the cells: what is rarer is a slip
@@ -60,7 +61,7 @@ def describe_column(name: str, look: Look, *, strays: frozenset[str] | None = No
     elif name == "advert_id":
         _describe_identity(look, table)
     elif name == "vin":
-        table.keys["pattern"] = r"^([0-9A-HJ-NPR-Z]{17})$"
+        table.keys["pattern"] = r"^(?i:([0-9A-HJ-NPR-Z]{17}))$"
     elif name in ("make", *_vocabularies()):
         _describe_words(name, look, table, strays=strays)
     return table
@@ -69,25 +70,28 @@ def describe_column(name: str, look: Look, *, strays: frozenset[str] | None = No
 def describe_titles(look: Look, *, named_make: bool) -> dict[str, Table]:
     """Return the tables of make, model and trim where one column holds them all: "ford f-150", "Opel Astra 1.6 Elegance"."""
     long = sorted({make for word in look.words if (make := make_in(word)) and " " in make}, key=lambda make: (-len(make), make))
+    year = r"(?:\d{4} )?" if any(YEAR.match(word) for word in look.words) else ""
     first = "|".join([*(re.escape(make).replace("\\ ", " ") for make in long), r"\S+"])
     rests = Counter[str]()
     for word, count in look.words.items():
         if make := make_in(word):
-            rests[word[len(make) :].strip()] += count
+            rests[word.partition(make)[2].strip()] += count
     is_long = sum(len(rest.split()) > 2 for rest in rests) > 0.3 * max(len(rests), 1)
     tables = (
         {}
         if named_make
-        else {"make": Table({"headers": [look.header], "pattern": f"^({first})(?: |$)"}, "the first words name it")}
+        else {"make": Table({"headers": [look.header], "pattern": f"^{year}({first})(?: |$)"}, "the first words name it")}
     )
     if not named_make:
         heads = Counter({make: count for word, count in look.words.items() if (make := make_in(word))})
         _take_spellings("make", heads, tables["make"], all_known=False)
     model = r"(\S+)" if is_long else r"(.+)$"
-    tables["model"] = Table({"headers": [look.header], "pattern": f"^(?:{first}) {model}"}, "what stands behind the make")
+    tables["model"] = Table({"headers": [look.header], "pattern": f"^{year}(?:{first}) {model}"}, "what stands behind the make")
     tables["model"].checks.append(f"the model is taken from {look.header!r}, {'one word' if is_long else 'all'} behind the make")
     if is_long:
-        trim = Table({"headers": [look.header], "pattern": rf"^(?:{first}) \S+ (.+)$", "feature": False}, "the rest of the title")
+        trim = Table(
+            {"headers": [look.header], "pattern": rf"^{year}(?:{first}) \S+ (.+)$", "feature": False}, "the rest of the title"
+        )
         tables["trim"] = trim
     return tables
 
@@ -132,6 +136,9 @@ def _describe_number(name: str, look: Look, table: Table, *, miles: bool) -> Non
         return
     if name == "power_hp" and look.share(lambda word: bool(TWO_POWERS.search(word))) > 0.5:
         table.keys["pattern"] = r"(?i)([\d.,]+) ?(?:ps|hp|ch|cv|km|bhp|л\.? ?с\.?)(?![a-z/])"
+        return
+    if name == "engine_l" and amounts.share < 0.5 < look.share(lambda word: bool(LITRES.search(word))):
+        table.keys |= {"pattern": r"(?i)(?<![\d.,])(\d{1,2}(?:[.,]\d+)?) ?(?:l|litres?|liters?|л)\b", "limits": [0, 10]}
         return
     if amounts.share_of_ranges > 0.5:
         table.keys["parser"] = "range"
@@ -183,7 +190,8 @@ def _take_units(name: str, look: Look, amounts: Amounts, table: Table, *, miles:
     for affix, count in unknown.most_common():
         if count > _FEW * look.given and affix.strip("., "):
             units[affix] = 1
-            table.checks.append(f"{affix!r} stands beside {count:,} numbers of {name}, and is taken to mean nothing")
+            if header_score(affix, name) < 1 and affix not in _PLAIN_WORDS:
+                table.checks.append(f"{affix!r} stands beside {count:,} numbers of {name}, and is taken to mean nothing")
     if units:
         table.keys["units"] = dict(sorted(units.items()))
     if name == "mileage_km" and amounts.median < 1_000 and not any(isinstance(unit, float) for unit in units.values()):

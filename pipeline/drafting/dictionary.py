@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.stages.parse import clean_text
 
-_CAMEL = re.compile(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])")
+_CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])")
 _CELLS = re.compile(r"[\t\r\n;,|\"]+")
 _NO_LETTERS = re.compile(r"[^\w]+|_+")
 # Units that stand in headers and say nothing of what is measured: "Kilometerstand (km)".

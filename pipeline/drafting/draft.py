@@ -24,6 +24,7 @@ _WORDS = ("fuel", "gearbox", "drive", "body", "color", "condition")
 _WIDTH = 118
 _FEW_WORDS = 40
 _MOST_OPTIONS = 60
+_SAMPLED = 20
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def draft_market(name: str, sources: Sequence[Source], currency: str = "") -> Dr
     """Write the draft of a market from files that were read."""
     rows = join_rows(sources)
     looks = [look_at_column(str(header), rows[header]) for header in rows.columns]
-    placed = place_columns([look for look in looks if look.header.strip()])
+    placed = _place_models(place_columns([look for look in looks if look.header.strip()]), looks)
     tables = _describe(placed, looks, [source.path.stem.split(".")[0] for source in sources])
     used = {header for table in tables.values() for header in table.keys.get("headers", ())}
     absent = [column for column in listing.ALWAYS_REQUIRED if column not in tables]
@@ -88,16 +89,26 @@ def _describe(placed: Mapping[str, Placement], looks: Sequence[Look], stems: Seq
 
 def _are_miles(placed: Mapping[str, Placement], looks: Sequence[Look]) -> bool:
     """Say whether a bare distance is likely in miles: money is told to be pounds or US dollars, or fuel goes by the gallon."""
-    money = tell_currency(placed["price"].look) if "price" in placed else ""
-    if not money and _is_american(looks):
-        return True
+    money = (tell_currency(placed["price"].look) if "price" in placed else "") or tell_currency_beside(looks)
     by_gallon = any("mpg" in fold(look.header).split() for look in looks)
-    return by_gallon or (money or tell_currency_beside(looks)) in ("GBP", "USD")
+    in_dollars = money == "USD" and all(word.isascii() for look in looks for word, _ in look.words.most_common(_SAMPLED))
+    return by_gallon or money == "GBP" or in_dollars or (not money and _is_american(looks))
 
 
 def _is_american(looks: Sequence[Look]) -> bool:
     """Say whether dates have the month first."""
     return any(look.dates.share > 0.9 and look.dates.formats[0].startswith("%m") for look in looks)
+
+
+def _place_models(placed: dict[str, Placement], looks: Sequence[Look]) -> dict[str, Placement]:
+    """Take for the model what is called a name or a title and is none; and what is called the make and is none."""
+    used = {placement.look.header for placement in placed.values()}
+    free = [look for look in looks if look.header not in used and look.given and not look.has_titles]
+    for called in ("title", "make") if "model" not in placed else ():
+        named = [look for look in free if header_score(look.header, called) == 1 and look.distinct_share < 0.5]
+        if "make" in placed and named:
+            return placed | {"model": Placement(named[0], 0.0, by_name=False)}
+    return placed
 
 
 def _find_title(placed: Mapping[str, Placement], looks: Sequence[Look]) -> Look | None:
@@ -141,10 +152,11 @@ def _find_options(looks: Sequence[Look]) -> dict[str, Table]:
     options: dict[str, Table] = {}
     for look in looks:
         slug = re.sub(r"[^a-z0-9]+", "_", fold(look.header)).strip("_").removeprefix("is_").removeprefix("has_")
-        is_option = len(look.words) <= 4 and look.known_share("boolean") == 1 and header_score(look.header, "other") < 1
+        says = {meaning_of(word, "boolean") for word in look.words}
+        is_option = len(says | ({""} & set(look.missing))) > 1 and None not in says and header_score(look.header, "other") < 1
         if is_option and slug and f"has_{slug}" not in options and len(options) < _MOST_OPTIONS:
             table = describe_column("first_owner", look)
-            options[f"has_{slug}"] = Table({"kind": "boolean", **table.keys}, table.comment)
+            options[f"has_{slug}"] = Table({"kind": "boolean", **table.keys}, table.comment, table.checks)
     return options
 
 

@@ -88,8 +88,10 @@ def look_at_column(header: str, cells: pd.Series) -> Look:
 
 
 def make_in(text: str) -> str | None:
-    """Return the words that name a make at the beginning of a title, as they stand there; None where there is none, or nothing else."""
+    """Return the words that name a make at the beginning of a title, behind a year at most; None where there is none, or nothing else."""
     tokens = clean_text(text).split()
+    if tokens and YEAR.fullmatch(tokens[0]):
+        tokens = tokens[1:]
     for size in (3, 2, 1):
         if len(tokens) > size and fold(" ".join(tokens[:size])) in vocabulary("make"):
             return " ".join(tokens[:size])
@@ -128,6 +130,10 @@ def _mileage(look: Look) -> float:
 
 
 def _engine(look: Look) -> float:
+    if any("cyl" in affix for affix in look.amounts.affixes):
+        return 0.0
+    if look.share(lambda word: bool(LITRES.search(word))) > 0.5:
+        return 0.9
     return max(_between(look.measures, 0.5, 9), _between(look.amounts, 500, 9_000))
 
 
@@ -182,6 +188,7 @@ def _between_ranges(look: Look) -> float:
     return look.amounts.share_of_ranges if 2 <= look.amounts.median <= 5 else 0.0
 
 
+LITRES = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d+)?) ?(?:l|litres?|liters?|л)\b", re.IGNORECASE)
 TWO_POWERS = re.compile(
     r"kw\D{0,4}\d+\s*(ps|hp|ch|cv|km|bhp|л)|\d\s*(?:ps|hp|ch|cv|km|bhp|л\.?с\.?)\D{0,4}\d+\s*(?:kw|квт)", re.IGNORECASE
 )

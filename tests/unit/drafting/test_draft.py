@@ -250,3 +250,59 @@ def test_the_text_is_toml_whatever_the_cells_hold(tmp_path):
     odd = {'a "quoted" \\ one\n': many("x"), "b\t\x7f": many("'"), "=cmd": many("]"), "": many("#")}
     draft, _, _ = draft_of(tmp_path, CARS | odd)
     assert tomllib.loads(draft.text)["rows"]["unused"]
+
+
+def test_a_title_may_begin_with_the_year(tmp_path):
+    rows = {name: cells for name, cells in CARS.items() if name in ("Jahr", "Preis")}
+    rows |= {"Car Name": many("2016 Maruti Swift", "2012 Land Rover Discovery", "2020 Kia Rio")}
+    _, market, sources = draft_of(tmp_path, rows)
+    listings = preview_market(market, sources).listings
+    assert listings["make"].tolist()[:3] == ["Maruti", "Land Rover", "Kia"]
+    assert listings["model"].tolist()[:3] == ["Swift", "Discovery", "Rio"]
+
+
+def test_the_column_of_models_wins_over_titles_and_a_name_may_be_the_model(tmp_path):
+    titled = CARS | {"Titel": many("VW Golf 1.6", "BMW 320 d", "Opel Astra K")}
+    assert draft_of(tmp_path, titled)[1].columns["model"].headers == ("Modell",)
+    named = {("name" if name == "Modell" else name): cells for name, cells in CARS.items()}
+    draft, market, _ = draft_of(tmp_path, named)
+    assert market.columns["model"].headers == ("name",)
+    assert "'name' was taken for model by the look of its cells alone" in draft.checks
+
+
+def test_what_is_called_make_and_is_none_is_the_model_where_another_column_has_the_makes(tmp_path):
+    swapped = {"Make": CARS["Modell"], "Type": CARS["Marke"], "Year": CARS["Jahr"], "Price": CARS["Preis"]}
+    _, market, _ = draft_of(tmp_path, swapped)
+    assert (market.columns["make"].headers, market.columns["model"].headers) == (("Type",), ("Make",))
+
+
+def test_an_engine_in_litres_among_other_words_and_cylinders_beside_it(tmp_path):
+    rows = CARS | {"Engine": many("4 cyl, 2.2 L", "6 cyl, 3 L", "-"), "CylindersinEngine": many("4 cyl", "6 cyl", "4 cyl")}
+    _, market, sources = draft_of(tmp_path, rows)
+    listings = preview_market(market, sources).listings
+    assert listings["engine_l"].tolist()[:2] == [2.2, 3]
+    assert market.columns["engine_l"].headers == ("Engine",)
+
+
+@pytest.mark.parametrize(
+    ("extra", "unit"),
+    [
+        ({"Preis": many("£5,000", "£15,000", "£9,000")}, "mile"),
+        ({"mpg": many("45.1", "50.4", "38.9")}, "mile"),
+        ({"Preis": many("$5,000", "$15,000", "$9,000")}, "mile"),
+        ({"Preis": many("$5,000", "$15,000", "$9,000"), "Город": many("Минск", "Гомель")}, "km"),
+        ({"Datum": many("12/25/2023", "3/4/2024", "6/30/2023")}, "mile"),
+        ({}, "km"),
+    ],
+)
+def test_bare_distances_are_miles_where_money_or_dates_are_british_or_american(tmp_path, extra, unit):
+    draft, market, _ = draft_of(tmp_path, CARS | {"mileage": many("45000", "120000", "60000")} | extra)
+    assert market.columns["mileage_km"].unit == unit
+    assert any("kilometres or miles?" in check for check in draft.checks)
+
+
+def test_a_box_that_is_ticked_or_not_is_yes_or_no(tmp_path):
+    draft, market, _ = draft_of(tmp_path, CARS | {"is_4wd": many("1", ""), "zeros": many("0")})
+    assert market.columns["has_4wd"].values == {"1": True, "": False}
+    assert "has_zeros" not in market.columns
+    assert any("'is_4wd' says '1' or nothing" in check for check in draft.checks)
