@@ -4,6 +4,7 @@ from pipeline.incremental.errors import UserError
 
 __all__ = [
     "AlreadyRunning",
+    "ClusterFailed",
     "ColumnMissing",
     "DeliverySetAside",
     "DeliveryUnreadable",
@@ -15,6 +16,7 @@ __all__ = [
     "TooManyRejections",
     "UsageWrong",
     "UserError",
+    "WorkerDiffers",
 ]
 
 
@@ -28,6 +30,14 @@ class UsageWrong(UserError):
     """An option has a value that it cannot have."""
 
     exit_code = 2
+
+
+class ClusterFailed(UserError):
+    """The Dask cluster is not there, or cannot do what was asked of it."""
+
+
+class WorkerDiffers(UserError):
+    """A Dask worker would compute by another Python, library or code than this process."""
 
 
 class MarketUnknown(UserError):

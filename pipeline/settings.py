@@ -1,10 +1,11 @@
-"""Settings of the project: sections [pipeline], [nightly], [dashboard] and [alerts] of luigi.cfg, or `--pipeline-…` and `--alerts-…` on the command line."""
+"""Settings of the project: sections [pipeline], [dask], [nightly], [dashboard] and [alerts] of luigi.cfg, or `--pipeline-…` and `--alerts-…` on the command line."""
 
 import sys
+from importlib.util import find_spec
 
 import luigi
 
-from pipeline.services.addresses import is_web_address
+from pipeline.services.addresses import is_scheduler_address, is_web_address
 
 
 class AddressParameter(luigi.Parameter[str]):
@@ -21,6 +22,23 @@ class AddressParameter(luigi.Parameter[str]):
         return text.rstrip("/")
 
 
+class SchedulerParameter(luigi.Parameter[str]):
+    """The address of a Dask scheduler, or nothing."""
+
+    def parse(self, text: str) -> str:
+        """Return it; exits with code 2 where it is none, or where Dask is not installed."""
+        if text and not is_scheduler_address(text):
+            sys.stderr.write(
+                f"--dask-scheduler {text!r}, or [dask] scheduler in luigi.cfg, is no address like tcp://127.0.0.1:8786 or tls://dask.example.org:8786. "
+                "Empty in luigi.cfg, it means that this machine does all the work.\n"
+            )
+            raise SystemExit(2)  # as argparse does
+        if text and not find_spec("distributed"):
+            sys.stderr.write(f"[dask] scheduler is {text}, and Dask is not installed here: pip install -e '.[dask]'\n")
+            raise SystemExit(2)
+        return text
+
+
 class pipeline(luigi.Config):  # noqa: N801  # Luigi takes the section's name from the class
     """Where things lie and which market is meant when none is named. None of it is part of a fingerprint."""
 
@@ -28,6 +46,13 @@ class pipeline(luigi.Config):  # noqa: N801  # Luigi takes the section's name fr
     raw: str = luigi.Parameter(default="data/raw", description="The folder with a folder of deliveries per market; only read.")
     markets: str = luigi.Parameter(default="", description="A folder with market TOML files of your own; they win over ours.")
     mlflow_ui: str = AddressParameter(default="", description="Where the MLflow UI is served; tasks link to their run there.")
+
+
+class dask(luigi.Config):  # noqa: N801
+    """The Dask cluster that ingests deliveries and fits folds, where there is one. None of it is part of a fingerprint."""
+
+    scheduler: str = SchedulerParameter(default="", description="Its scheduler's address, tcp://HOST:PORT; empty: none.")
+    wait_seconds: int = luigi.IntParameter(default=60, description="Seconds to wait for a worker where none is left.")
 
 
 class nightly(luigi.Config):  # noqa: N801

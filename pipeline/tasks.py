@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 import luigi
 import msgspec
 
-from pipeline import champion, current, former, paths, receipts, summary
-from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
+from pipeline import champion, current, former, paths, receipts, settings, summary
+from pipeline.errors import NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
@@ -68,7 +68,26 @@ class Stage(IncrementalTask):
         return load_market(self.market, tuple(paths.market_folders()))
 
 
-class Ingest(Stage):
+class Sent:
+    """What a Dask cluster may do, where luigi.cfg names one; `libraries` decide what it computes."""
+
+    libraries: ClassVar[tuple[str, ...]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Read the settings, here where a slip ends the run before it begins; they travel with the task."""
+        super().__init__(*args, **kwargs)
+        self.dask = settings.dask()
+
+    def cluster(self) -> Any:
+        """Return the cluster, None where this machine does it all."""
+        if not self.dask.scheduler:
+            return None
+        from pipeline.services.cluster import Cluster
+
+        return Cluster(self.dask.scheduler, self.dask.wait_seconds, self.libraries)
+
+
+class Ingest(Sent, Stage):
     """Parse one delivery; its name matters only for what the market takes from it."""
 
     delivery: str = DeliveryParameter(description="The file's path below the market's folder.")
@@ -90,20 +109,14 @@ class Ingest(Stage):
 
     def build(self, folder: Path) -> None:
         """Write accepted and rejected rows and their account."""
-        from pipeline.services import documents, frames, tables
-        from pipeline.stages import ingest
+        from pipeline import ingesting
 
-        settings = self.settings()
-        terms = msgspec.convert(settings["market"], Market)
-        (path,) = self.files().values()
-        try:
-            table = tables.read_table(tables.read_bytes(path), terms.files, ingest.required_headers(terms))
-            intake = ingest.ingest_rows(table.rows, table.unreadable, terms, settings["named"])
-        except DeliveryUnreadable as error:
-            intake = ingest.empty_intake(terms, str(error))
-        frames.write_frame(intake.accepted, folder / "accepted.parquet")
-        frames.write_frame(intake.rejected, folder / "rejected.parquet")
-        documents.write_document(intake.account, folder / "account.json")
+        (path,), settings = self.files().values(), self.settings()
+        if cluster := self.cluster():
+            digest = self.workspace().files.digest(path)
+            cluster.build(ingesting.ingest_same_delivery, folder, path.absolute(), settings, digest)
+        else:
+            ingesting.ingest_delivery(folder, path, settings)
 
 
 class NoDelivery(ExplainingTask):
@@ -258,11 +271,12 @@ class Split(DatedStage):
         documents.write_document(parts.account, folder / "account.json")
 
 
-class Fitting(DatedStage):
+class Fitting(Sent, DatedStage):
     """What fits a model on the listings of a split."""
 
     libraries = LEARNING
     consumes = {"Split": ("train.parquet",)}
+    jobs: int
 
     def requires(self) -> list[Any]:
         """Need the parts."""
@@ -271,6 +285,13 @@ class Fitting(DatedStage):
     def settings(self) -> Any:
         """Depend on which columns the market lets a model use."""
         return {"features": self.terms().feature_columns()}
+
+    def map_folds(self) -> Any:
+        """Return what fits the folds: the cluster, or so many processes here."""
+        from pipeline.valuation.members import in_processes
+
+        cluster = self.cluster()
+        return cluster.map if cluster else in_processes(self.jobs)
 
 
 class Trial(Fitting):
@@ -294,7 +315,7 @@ class Trial(Fitting):
 
         listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
         candidate = tune.draw_candidate(self.number, Hyperparameters(profile=self.profile, seed=self.seed))
-        trial = tune.try_candidate(listings, self.settings()["features"], candidate, self.tell, self.jobs)
+        trial = tune.try_candidate(listings, self.settings()["features"], candidate, self.tell, self.map_folds())
         documents.write_document(trial, folder / "trial.json")
 
 
@@ -363,7 +384,7 @@ class Train(Fitting):
             factors = documents.read_document(self.folder_of("Tune") / "best.json")["factors"]
         hyperparameters = train.Hyperparameters(profile=self.profile, seed=self.seed, **factors)
         listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
-        model = train.fit_model(listings, self.settings()["features"], hyperparameters, self.level, self.tell, self.jobs)
+        model = train.fit_model(listings, self.settings()["features"], hyperparameters, self.level, self.tell, self.map_folds())
         models.save_model(model, folder / models.MODEL_FILE)
         models.describe_model(folder)
 

@@ -1,4 +1,4 @@
-"""Addresses of web servers, as settings give them."""
+"""Addresses of servers, as settings give them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,18 @@ def is_web_address(text: str) -> bool:
         return False
     is_plain = re.fullmatch(r"[!-~]+", text) is not None and not set(text) & _UNSAFE
     return parts.scheme in ("http", "https") and bool(parts.hostname) and has_port and is_plain
+
+
+def is_scheduler_address(text: str) -> bool:
+    """Say whether a text is tcp:// or tls:// with a host and a port, and nothing else."""
+    try:
+        parts = urlsplit(text)
+        has_port = bool(parts.port)
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    is_plain = re.fullmatch(r"[!-~]+", text) is not None and text in (
+        f"{parts.scheme}://{parts.netloc}",
+        f"{parts.scheme}://{parts.netloc}/",
+    )
+    return parts.scheme in ("tcp", "tls") and bool(host) and has_port and is_plain and "@" not in parts.netloc

@@ -14,7 +14,7 @@ from pipeline.valuation.contributions import Typical, learn_typical
 from pipeline.valuation.domain import PRICED, Domain, assess, learn_domain
 from pipeline.valuation.features import FeatureChoice, choose_features
 from pipeline.valuation.intervals import Intervals, learn_intervals
-from pipeline.valuation.members import Hyperparameters
+from pipeline.valuation.members import Hyperparameters, MapFolds
 from pipeline.valuation.recipe import RecipeModel, fit_recipe
 from pipeline.valuation.unseen import Unseen, remember_unseen
 
@@ -67,15 +67,16 @@ def fit_model(
     hyperparameters: Hyperparameters,
     level: float,
     tell: Callable[[str, float], None],
-    jobs: int = 1,
+    map_folds: MapFolds | None = None,
 ) -> PriceModel:
     """Fit a model on listings with `price`, `group_id`, make, model, year and the market's feature columns.
 
     `kinds` maps the market's feature columns to their kinds; constant ones are refused. `level` is the share of prices that
-    an interval is meant to hold. `tell` hears of the progress as a message and a share (0–1). `jobs` folds are fitted at a time.
+    an interval is meant to hold. `tell` hears of the progress as a message and a share (0–1). `map_folds` says where folds are
+    fitted and how many at a time (without: here, one by one).
     """
     with threadpool_limits(1):  # sums over several threads come out differently
-        return _fit(listings, kinds, hyperparameters, level, tell, jobs)
+        return _fit(listings, kinds, hyperparameters, level, tell, map_folds)
 
 
 def _fit(
@@ -84,12 +85,12 @@ def _fit(
     hyperparameters: Hyperparameters,
     level: float,
     tell: Callable[[str, float], None],
-    jobs: int,
+    map_folds: MapFolds | None,
 ) -> PriceModel:
     choice = choose_features(listings, kinds)
     tell(f"fitting {len(choice.columns)} features on {len(listings):,} listings", 0.02)
     used = {name: kinds[name] for name in choice.columns}
-    recipe, fitted = fit_recipe(listings, used, hyperparameters, tell, jobs)
+    recipe, fitted = fit_recipe(listings, used, hyperparameters, tell, map_folds)
     tell("calibrating intervals", 0.95)
     errors = np.abs(np.log(listings["price"].to_numpy()) - fitted.view.logs)
     is_extrapolated = _assess_out_of_fold(listings, choice, fitted.folds)

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.listing import Kind
 from pipeline.valuation.features import choose_features
-from pipeline.valuation.members import Hyperparameters
+from pipeline.valuation.members import Hyperparameters, MapFolds
 from pipeline.valuation.recipe import fit_recipe
 
 # Each factor is drawn from between 1 / reach and reach, evenly on a logarithmic scale.
@@ -38,12 +38,12 @@ def try_candidate(
     kinds: Mapping[str, Kind],
     candidate: Hyperparameters,
     tell: Callable[[str, float], None],
-    jobs: int = 1,
+    map_folds: MapFolds | None = None,
 ) -> dict[str, Any]:
     """Fit a candidate and return its factors with its out-of-fold errors: `error` (mean, in log price), mae, median_ape."""
     choice = choose_features(listings, kinds)
     with threadpool_limits(1):
-        _, fitted = fit_recipe(listings, {name: kinds[name] for name in choice.columns}, candidate, tell, jobs)
+        _, fitted = fit_recipe(listings, {name: kinds[name] for name in choice.columns}, candidate, tell, map_folds)
     prices = listings["price"].to_numpy(dtype=np.float64)
     estimates = np.exp(fitted.view.logs)
     return {

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 
 from pipeline.valuation.trees import CompactBoosting
+
+# Calls a function with arguments that all calls share and one of its own each; returns the results in their order.
+MapFolds = Callable[[Callable[..., Any], tuple[Any, ...], Sequence[Any]], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,16 @@ class Member:
         return np.asarray(np.mean([estimator.predict(features) for estimator in self.estimators], axis=0))
 
 
+def in_processes(jobs: int) -> MapFolds:
+    """Return what makes `jobs` calls at a time, each in a process of its own."""
+
+    def map_folds(function: Callable[..., Any], shared: tuple[Any, ...], each: Sequence[Any]) -> list[Any]:
+        with parallel_config(backend="loky", inner_max_num_threads=1):
+            return list(Parallel(n_jobs=min(jobs, len(each)))(delayed(function)(*shared, one) for one in each))
+
+    return map_folds
+
+
 def shape(plan: MemberPlan, hyperparameters: Hyperparameters) -> MemberPlan:
     """Return the plan with its settings multiplied; a leaf holds at least one listing, a tree at least two leaves."""
     leaves = plan.max_leaf_nodes
@@ -70,29 +85,35 @@ def fit_member(
     logs: np.ndarray,
     folds: np.ndarray,
     seed: int,
-    jobs: int,
+    map_folds: MapFolds,
     *,
     is_refitted: bool = False,
 ) -> tuple[Member, np.ndarray]:
     """Fit one estimator a fold, on the other folds, and return, too, its predictions of that fold.
 
     The first `categorical` columns of `features` are categories. Where `is_refitted`, the member is a single estimator fitted on
-    all listings instead. `jobs` folds are fitted at a time, in processes of their own;
-    the result is the same.
+    all listings instead. `map_folds` says where and how many at a time; the result is the same.
     """
     out_of_fold = np.full(len(logs), np.nan)
     numbers = np.unique(folds)
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        fitted = Parallel(n_jobs=min(jobs, len(numbers)))(
-            delayed(_fit_fold)(build_estimator(plan, categorical, seed + int(fold)), features, logs, folds, fold)
-            for fold in numbers
-        )
+    fitted = map_folds(fit_fold, (plan, categorical, seed, features, logs, folds), [int(fold) for fold in numbers])
     for fold, (_, predictions) in zip(numbers, fitted, strict=True):
         out_of_fold[folds == fold] = predictions
     estimators = [estimator for estimator, _ in fitted]
     if is_refitted:
         estimators = [build_estimator(plan, categorical, seed).fit(features, logs)]
     return Member(plan.name, plan.view, estimators), out_of_fold
+
+
+def fit_fold(
+    plan: MemberPlan, categorical: int, seed: int, features: np.ndarray, logs: np.ndarray, folds: np.ndarray, fold: int
+) -> tuple[CompactBoosting, np.ndarray]:
+    """Return the estimator of one fold, fitted on the others, and its predictions of that fold; by one OpenMP thread."""
+    held_out = folds == fold
+    estimator = build_estimator(plan, categorical, seed + fold)
+    with threadpool_limits(1):
+        estimator.fit(features[~held_out], logs[~held_out])
+        return estimator, estimator.predict(features[held_out])
 
 
 def build_estimator(plan: MemberPlan, categorical: int, seed: int) -> CompactBoosting:
@@ -109,12 +130,3 @@ def build_estimator(plan: MemberPlan, categorical: int, seed: int) -> CompactBoo
         early_stopping=False,
         random_state=seed,
     )
-
-
-def _fit_fold(
-    estimator: CompactBoosting, features: np.ndarray, logs: np.ndarray, folds: np.ndarray, fold: int
-) -> tuple[CompactBoosting, np.ndarray]:
-    held_out = folds == fold
-    with threadpool_limits(1):
-        estimator.fit(features[~held_out], logs[~held_out])
-        return estimator, estimator.predict(features[held_out])

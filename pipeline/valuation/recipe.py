@@ -17,7 +17,7 @@ from pipeline.listing import Kind
 from pipeline.valuation.blend import learn_weights
 from pipeline.valuation.encoding import Encoded, Encoding, encode, learn_encoding, native_categories
 from pipeline.valuation.intervals import View
-from pipeline.valuation.members import Hyperparameters, Member, MemberPlan, fit_member, shape
+from pipeline.valuation.members import Hyperparameters, MapFolds, Member, MemberPlan, fit_member, in_processes, shape
 from pipeline.valuation.process import Process, fit_process, learn_settings
 from pipeline.valuation.target_means import TargetMeans, fit_target_means
 
@@ -95,12 +95,12 @@ def fit_recipe(
     kinds: Mapping[str, Kind],
     hyperparameters: Hyperparameters,
     tell: Callable[[str, float], None],
-    jobs: int = 1,
+    map_folds: MapFolds | None = None,
 ) -> tuple[RecipeModel, Fitted]:
     """Fit the recipe on listings with `price`, `group_id` and the feature columns named in `kinds`.
 
-    Absent, empty and constant columns are left out. `tell` hears of the progress as a message and a share (0–1). `jobs` folds are fitted
-    at a time; the result is the same.
+    Absent, empty and constant columns are left out. `tell` hears of the progress as a message and a share (0–1). `map_folds` says where
+    folds are fitted and how many at a time (without: here, one by one); the result is the same.
     """
     seed, plan = hyperparameters.seed, choose_profile(hyperparameters.profile, len(listings))
     logs = np.log(listings["price"].to_numpy(dtype=np.float64))
@@ -122,7 +122,7 @@ def fit_recipe(
             logs,
             folds,
             seed,
-            jobs,
+            map_folds or in_processes(1),
             is_refitted=plan.is_refitted,
         )
         members.append(member)

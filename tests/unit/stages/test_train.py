@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.stages.train import Hyperparameters, PriceModel, fit_model
+from pipeline.valuation.members import in_processes
 
 KINDS = {"make": "category", "model": "category", "year": "number", "has_abs": "boolean", "has_esp": "boolean"}
 SMALL = Hyperparameters(iterations_factor=0.1)
@@ -101,8 +102,8 @@ def test_a_listing_that_was_learnt_from_is_estimated_by_members_that_did_not_lea
 @pytest.mark.parametrize("hyperparameters", [SMALL, QUICK], ids=["full", "quick"])
 def test_the_same_cars_give_the_same_model_however_many_folds_are_fitted_at_a_time(hyperparameters):
     cars, asked = make_cars(200), make_cars(50, seed=4)
-    one = fit_model(cars, KINDS, hyperparameters, 0.9, lambda *_: None, jobs=1).estimate(asked)
-    two = fit_model(cars, KINDS, hyperparameters, 0.9, lambda *_: None, jobs=2).estimate(asked)
+    one = fit_model(cars, KINDS, hyperparameters, 0.9, lambda *_: None, map_folds=in_processes(1)).estimate(asked)
+    two = fit_model(cars, KINDS, hyperparameters, 0.9, lambda *_: None, map_folds=in_processes(2)).estimate(asked)
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 

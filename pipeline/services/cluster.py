@@ -1,0 +1,212 @@
+"""A Dask cluster: functions of ours run by its workers, with the results that they have here. The only importer of Dask.
+
+A worker says first by what it would compute: with another Python, library or code than ours its bytes could be others, and it is refused.
+Arguments travel as tasks of their own, so that Dask can send them again when the worker that holds them dies; what is scattered is lost
+then (https://github.com/dask/distributed/issues/3149), which is why this is not joblib's backend.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+from urllib.parse import urlsplit
+
+import dask
+
+dask.config.set({"logging.distributed": "critical"})  # what goes wrong is told by us, once; read when distributed is imported
+
+from distributed import Client, Future, KilledWorker, get_worker  # noqa: E402
+
+from pipeline.errors import ClusterFailed, WorkerDiffers  # noqa: E402
+from pipeline.incremental.code import CodeReader  # noqa: E402
+from pipeline.services.deadline import within  # noqa: E402
+
+CONNECT_S = 4
+ANSWER_S = 30  # a scheduler may be busy, but not for so long
+LOOK_S = 1
+SEEN_S = 30  # network file systems show files late
+_refused: dict[str, str] = {}  # addresses that did not answer this process: asking again would take as long each time
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The scheduler's address, seconds to wait where no worker is left, and the libraries whose versions decide a result's bytes."""
+
+    address: str
+    wait_s: int
+    libraries: tuple[str, ...]
+
+    def map(self, function: Callable[..., Any], shared: tuple[Any, ...], each: Sequence[Any]) -> list[Any]:
+        """Return `function(*shared, one)` for every one, in their order; what a call raises is raised here.
+
+        A call whose worker dies is done again by another. Raises ClusterFailed where the scheduler or all workers are gone,
+        WorkerDiffers where a worker would compute something else.
+        """
+        ours = describe(function.__module__, self.libraries)
+        name = f"{function.__module__}:{function.__qualname__}"
+        graphs = dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
+        with graphs, self._connected() as client, self._explained():
+            held = client.submit(_hold, shared, pure=False)
+            futures = [client.submit(_call, ours, self.libraries, name, held, one, pure=False) for one in each]
+            return [self._wait(client, future, futures) for future in futures]
+
+    def build(self, function: Callable[..., None], folder: Path, *arguments: Any) -> None:
+        """Let a worker, which must see the folder, call `function(draft, *arguments)`, and move what it wrote from its draft there.
+
+        Each attempt has a draft of its own: a worker that was given up may still be writing.
+        """
+        name = f"{function.__module__}:{function.__qualname__}"
+        ours = describe(function.__module__, self.libraries)
+        ((draft, sizes),) = self.map(_build, (ours, name, folder.absolute(), arguments), [self.libraries])
+        deadline = time.monotonic() + SEEN_S
+        while {path.name: path.stat().st_size for path in (folder / draft).glob("*")} != sizes:
+            if time.monotonic() > deadline:
+                raise ClusterFailed(f"What a Dask worker wrote into {folder.absolute()} cannot be seen here: {', '.join(sizes)}.")
+            time.sleep(LOOK_S)
+        for written in sizes:
+            (folder / draft / written).rename(folder / written)
+        for rest in folder.glob(".attempt-*"):
+            shutil.rmtree(rest)
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Client]:
+        if self.address in _refused:
+            raise ClusterFailed(_refused[self.address])
+        where = urlsplit(self.address)
+        try:
+            # Dask goes on trying where nobody listens, and waits for ever for what is no scheduler.
+            socket.create_connection((where.hostname, where.port), timeout=CONNECT_S).close()
+            client = within(
+                CONNECT_S, lambda: Client(self.address, timeout=CONNECT_S), lambda: TimeoutError("it does not answer")
+            )
+        except Exception as error:
+            _refused[self.address] = (
+                f"No Dask scheduler at {self.address}, [dask] scheduler in luigi.cfg ({error}). "
+                "Start one (`dask scheduler`) and workers (`dask worker`), or leave the setting empty to compute here."
+            )
+            raise ClusterFailed(_refused[self.address]) from None
+        with client:
+            yield client
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say what Dask's own failures mean."""
+        try:
+            yield
+        except KilledWorker as error:
+            raise ClusterFailed(
+                f"Dask at {self.address} gave up a task of which {error.allowed_failures + 1} workers died, the last {error.last_worker}. "
+                "Did they run out of memory? Run again with more of it."
+            ) from None
+        except CancelledError:
+            raise ClusterFailed(
+                f"The Dask scheduler at {self.address} went away, or was restarted, while it had work of ours. "
+                "What is committed stays: run again when it is back."
+            ) from None
+        except ImportError as error:
+            raise WorkerDiffers(
+                f"A worker of the Dask cluster at {self.address} cannot load what it is sent: {error}. "
+                "Install the project there as it is here, and start the worker again."
+            ) from None
+
+    def _wait(self, client: Client, future: Future, futures: list[Future]) -> Any:
+        """Return the result of a future, or raise what any of them raised; look every second whether somebody still works on it."""
+        alone_since = None
+        while True:
+            failed = next((one for one in futures if one.status == "error"), future)
+            try:
+                return failed.result(timeout=LOOK_S)
+            except TimeoutError:
+                if failed.status == "error":
+                    raise
+            alone_since = None if self._count_workers(client) else alone_since or time.monotonic()
+            if alone_since and time.monotonic() - alone_since > self.wait_s:
+                raise ClusterFailed(
+                    f"The Dask cluster at {self.address} has had no worker for {self.wait_s} s ([dask] wait_seconds). "
+                    f"Start one (`dask worker {self.address}`) and run again."
+                )
+
+    def _count_workers(self, client: Client) -> int:
+        try:
+            return len(client.nthreads(callback_timeout=ANSWER_S))
+        except (OSError, TimeoutError, CancelledError):
+            raise CancelledError from None
+
+
+def describe(module: str, libraries: tuple[str, ...]) -> dict[str, str]:
+    """Return all by which a process computes what functions of the module do: machine, Python, libraries and code, as first seen by it."""
+    versions = {name: _version(name) for name in (*libraries, "distributed")}
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {
+        "machine": f"{platform.system()} {platform.machine()}",
+        "Python": python,
+        **versions,
+        **_code().digest_modules([__name__, module]),
+    }
+
+
+def _hold(shared: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Keep arguments in a worker."""
+    return shared
+
+
+def _call(ours: dict[str, str], libraries: tuple[str, ...], name: str, shared: tuple[Any, ...], one: Any) -> Any:
+    """Call a function in a worker."""
+    _refuse_difference(ours, name.partition(":")[0], libraries)
+    return resolve_name(name)(*shared, one)
+
+
+def _build(ours: dict[str, str], name: str, folder: Path, arguments: tuple[Any, ...], libraries: tuple[str, ...]) -> Any:
+    """Let a function write files in a worker; return the draft's name, and the size of each file."""
+    _refuse_difference(ours, name.partition(":")[0], libraries)
+    if not folder.is_dir():
+        raise ClusterFailed(f"The Dask worker {_address()} does not see {folder}: workers must share the project's file system.")
+    draft = folder / f".attempt-{uuid.uuid4().hex[:8]}"
+    draft.mkdir()
+    resolve_name(name)(draft, *arguments)
+    return draft.name, {path.name: path.stat().st_size for path in draft.glob("*")}
+
+
+def _refuse_difference(ours: dict[str, str], module: str, libraries: tuple[str, ...]) -> None:
+    theirs = describe(module, libraries)
+    if ours != theirs:
+        found = [_tell_difference(name, ours, theirs) for name in {**ours, **theirs} if ours.get(name) != theirs.get(name)]
+        raise WorkerDiffers(
+            f"The Dask worker {_address()} is not as we are, and could compute other bytes: {', '.join(found)}. "
+            "Install the same there, and start the worker again."
+        )
+
+
+def _tell_difference(name: str, ours: dict[str, str], theirs: dict[str, str]) -> str:
+    if name.startswith("pipeline."):
+        return f"the code of {name}"
+    return f"{name} {theirs.get(name)} there and {ours.get(name)} here"
+
+
+def _address() -> str:
+    return str(get_worker().address)
+
+
+@cache
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "missing"
+
+
+@cache
+def _code() -> CodeReader:
+    return CodeReader("pipeline", Path(__file__).parents[1], ("pipeline.incremental",))
