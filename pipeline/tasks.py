@@ -78,6 +78,11 @@ class Sent:
         super().__init__(*args, **kwargs)
         self.dask = settings.dask()
 
+    def prepare(self) -> None:
+        """See whether the cluster answers, before thousands of deliveries find out one by one."""
+        if cluster := self.cluster():
+            cluster.look()
+
     def cluster(self) -> Any:
         """Return the cluster, None where this machine does it all."""
         if not self.dask.scheduler:

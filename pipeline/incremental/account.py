@@ -76,6 +76,14 @@ class RunAccount:
             self._plan.verdicts.setdefault(labels[name], verdict)
         return plan.lines() if root is self._roots[0] else [f"then {root.label}"]
 
+    def prepare(self) -> None:
+        """Let a task of each family that runs for certain see to what it needs; raises UserError where that is not to be had."""
+        certain = {
+            verdict.family: self._tasks[label] for label, verdict in self._plan.verdicts.items() if verdict.outlook == "runs"
+        }
+        for task in certain.values():
+            task.prepare()
+
     def start(self, task_id: str) -> None:
         """Hear that a task begins."""
         name = self._name(task_id)

@@ -78,6 +78,9 @@ class ExplainingTask(luigi.Task):
         """The name, and what tells the task from others of that name that one run may be asked for."""
         return self.name
 
+    def prepare(self) -> None:
+        """See to what the task needs beyond its inputs; called once for each family of which a task will run. May raise UserError."""
+
     def on_failure(self, exception: BaseException) -> str:
         """Say what the scheduler shows and the worker ends with."""
         if isinstance(exception, UserError):

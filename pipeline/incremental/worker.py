@@ -113,6 +113,11 @@ class ExplainingWorker(luigi.worker.Worker):
         """Run as Luigi does; where a task failed, say why last, and exit with the code of what the user can mend."""
         if self._account is not None and not self._failures:
             self._account.plan()
+            try:
+                self._account.prepare()
+            except UserError as error:
+                self._close(error.exit_code, [str(error)])
+                _refuse(error)
         try:
             succeeded = bool(super().run())
         except BaseException as error:

@@ -33,11 +33,10 @@ from pipeline.errors import ClusterFailed, WorkerDiffers  # noqa: E402
 from pipeline.incremental.code import CodeReader  # noqa: E402
 from pipeline.services.deadline import within  # noqa: E402
 
-CONNECT_S = 4
-ANSWER_S = 30  # a scheduler may be busy, but not for so long
+FIRST_S = 6  # a slip in the address is told soon
+ANSWER_S = 30  # a scheduler that was there may be busy, but not for so long
 LOOK_S = 1
 SEEN_S = 30  # network file systems show files late
-_refused: dict[str, str] = {}  # addresses that did not answer this process: asking again would take as long each time
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,11 @@ class Cluster:
         name = f"{function.__module__}:{function.__qualname__}"
         graphs = dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
         with graphs, self._connected() as client, self._explained():
-            held = client.submit(_hold, shared, pure=False)
-            futures = [client.submit(_call, ours, self.libraries, name, held, one, pure=False) for one in each]
+            held = client.submit(_hold, shared, key=f"hold-{uuid.uuid4()}")
+            futures = [
+                client.submit(_call, ours, self.libraries, name, held, one, key=f"{function.__name__}-{uuid.uuid4()}")
+                for one in each
+            ]
             return [self._wait(client, future, futures) for future in futures]
 
     def build(self, function: Callable[..., None], folder: Path, *arguments: Any) -> None:
@@ -80,23 +82,24 @@ class Cluster:
         for rest in folder.glob(".attempt-*"):
             shutil.rmtree(rest)
 
+    def look(self) -> None:
+        """Raise ClusterFailed soon where no scheduler answers."""
+        with self._connected(FIRST_S):
+            pass
+
     @contextlib.contextmanager
-    def _connected(self) -> Iterator[Client]:
-        if self.address in _refused:
-            raise ClusterFailed(_refused[self.address])
+    def _connected(self, seconds: float = ANSWER_S) -> Iterator[Client]:
+        """Hold a connection to the scheduler; raises ClusterFailed where there is none within so many seconds."""
         where = urlsplit(self.address)
         try:
             # Dask goes on trying where nobody listens, and waits for ever for what is no scheduler.
-            socket.create_connection((where.hostname, where.port), timeout=CONNECT_S).close()
-            client = within(
-                CONNECT_S, lambda: Client(self.address, timeout=CONNECT_S), lambda: TimeoutError("it does not answer")
-            )
-        except Exception as error:
-            _refused[self.address] = (
+            socket.create_connection((where.hostname or "", where.port or 0), timeout=seconds).close()
+            client = within(seconds, lambda: Client(self.address, timeout=seconds), lambda: TimeoutError("it does not answer"))
+        except Exception as error:  # what is no scheduler may say anything
+            raise ClusterFailed(
                 f"No Dask scheduler at {self.address}, [dask] scheduler in luigi.cfg ({error}). "
                 "Start one (`dask scheduler`) and workers (`dask worker`), or leave the setting empty to compute here."
-            )
-            raise ClusterFailed(_refused[self.address]) from None
+            ) from None
         with client:
             yield client
 
@@ -121,7 +124,7 @@ class Cluster:
                 "Install the project there as it is here, and start the worker again."
             ) from None
 
-    def _wait(self, client: Client, future: Future, futures: list[Future]) -> Any:
+    def _wait(self, client: Client, future: Future[Any], futures: list[Future[Any]]) -> Any:
         """Return the result of a future, or raise what any of them raised; look every second whether somebody still works on it."""
         alone_since = None
         while True:
