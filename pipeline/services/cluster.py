@@ -8,6 +8,7 @@ then (https://github.com/dask/distributed/issues/3149), which is why this is not
 from __future__ import annotations
 
 import contextlib
+import logging
 import platform
 import shutil
 import socket
@@ -24,14 +25,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dask
+from distributed import Client, Future, KilledWorker, get_worker
 
-dask.config.set({"logging.distributed": "critical"})  # what goes wrong is told by us, once; read when distributed is imported
-
-from distributed import Client, Future, KilledWorker, get_worker  # noqa: E402
-
-from pipeline.errors import ClusterFailed, WorkerDiffers  # noqa: E402
-from pipeline.incremental.code import CodeReader  # noqa: E402
-from pipeline.services.deadline import within  # noqa: E402
+from pipeline.errors import ClusterFailed, WorkerDiffers
+from pipeline.incremental.code import CodeReader
+from pipeline.services.deadline import within
 
 FIRST_S = 6  # a slip in the address is told soon
 ANSWER_S = 30  # a scheduler that was there may be busy, but not for so long
@@ -53,25 +51,14 @@ class Cluster:
         A call whose worker dies is done again by another. Raises ClusterFailed where the scheduler or all workers are gone,
         WorkerDiffers where a worker would compute something else.
         """
-        ours = describe(function.__module__, self.libraries)
-        name = f"{function.__module__}:{function.__qualname__}"
-        graphs = dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
-        with graphs, self._connected() as client, self._explained():
-            held = client.submit(_hold, shared, key=f"hold-{uuid.uuid4()}")
-            futures = [
-                client.submit(_call, ours, self.libraries, name, held, one, key=f"{function.__name__}-{uuid.uuid4()}")
-                for one in each
-            ]
-            return [self._wait(client, future, futures) for future in futures]
+        return self._map(function.__module__, function, shared, each)
 
     def build(self, function: Callable[..., None], folder: Path, *arguments: Any) -> None:
         """Let a worker, which must see the folder, call `function(draft, *arguments)`, and move what it wrote from its draft there.
 
         Each attempt has a draft of its own: a worker that was given up may still be writing.
         """
-        name = f"{function.__module__}:{function.__qualname__}"
-        ours = describe(function.__module__, self.libraries)
-        ((draft, sizes),) = self.map(_build, (ours, name, folder.absolute(), arguments), [self.libraries])
+        ((draft, sizes),) = self._map(function.__module__, _build, (folder.absolute(), function), [arguments])
         deadline = time.monotonic() + SEEN_S
         while {path.name: path.stat().st_size for path in (folder / draft).glob("*")} != sizes:
             if time.monotonic() > deadline:
@@ -82,6 +69,16 @@ class Cluster:
         for rest in folder.glob(".attempt-*"):
             shutil.rmtree(rest)
 
+    def _map(self, module: str, function: Callable[..., Any], shared: tuple[Any, ...], each: Sequence[Any]) -> list[Any]:
+        """Do the same, with what `module` computes by."""
+        ours = describe(module, self.libraries)
+        graphs = dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"})
+        with graphs, self._connected() as client, self._explained():
+            held = client.submit(_hold, shared, key=f"hold-{uuid.uuid4()}")
+            asked = (ours, module, self.libraries, f"{function.__module__}:{function.__qualname__}", held)
+            futures = [client.submit(_call, *asked, one, key=f"{function.__name__}-{uuid.uuid4()}") for one in each]
+            return [self._wait(client, future, futures) for future in futures]
+
     def look(self) -> None:
         """Raise ClusterFailed soon where no scheduler answers."""
         with self._connected(FIRST_S):
@@ -90,6 +87,8 @@ class Cluster:
     @contextlib.contextmanager
     def _connected(self, seconds: float = ANSWER_S) -> Iterator[Client]:
         """Hold a connection to the scheduler; raises ClusterFailed where there is none within so many seconds."""
+        for name in ("distributed", "distributed.client", "asyncio", "tornado.application"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong is told by us, once
         where = urlsplit(self.address)
         try:
             # Dask goes on trying where nobody listens, and waits for ever for what is no scheduler.
@@ -165,20 +164,19 @@ def _hold(shared: tuple[Any, ...]) -> tuple[Any, ...]:
     return shared
 
 
-def _call(ours: dict[str, str], libraries: tuple[str, ...], name: str, shared: tuple[Any, ...], one: Any) -> Any:
-    """Call a function in a worker."""
-    _refuse_difference(ours, name.partition(":")[0], libraries)
+def _call(ours: dict[str, str], module: str, libraries: tuple[str, ...], name: str, shared: tuple[Any, ...], one: Any) -> Any:
+    """Call a function in a worker that computes as we do; by its name, so that one that does not can say so."""
+    _refuse_difference(ours, module, libraries)
     return resolve_name(name)(*shared, one)
 
 
-def _build(ours: dict[str, str], name: str, folder: Path, arguments: tuple[Any, ...], libraries: tuple[str, ...]) -> Any:
+def _build(folder: Path, function: Callable[..., None], arguments: tuple[Any, ...]) -> tuple[str, dict[str, int]]:
     """Let a function write files in a worker; return the draft's name, and the size of each file."""
-    _refuse_difference(ours, name.partition(":")[0], libraries)
     if not folder.is_dir():
         raise ClusterFailed(f"The Dask worker {_address()} does not see {folder}: workers must share the project's file system.")
     draft = folder / f".attempt-{uuid.uuid4().hex[:8]}"
     draft.mkdir()
-    resolve_name(name)(draft, *arguments)
+    function(draft, *arguments)
     return draft.name, {path.name: path.stat().st_size for path in draft.glob("*")}
 
 

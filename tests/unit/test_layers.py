@@ -25,7 +25,7 @@ MAY_IMPORT = {
 }
 # What knows the graph; everything else lies below it.
 ABOVE_THE_GRAPH = ("pipeline", "pipeline.__main__", "pipeline.commands", "pipeline.tasks")
-HEAVY = ("pandas", "numpy", "sklearn", "pyarrow", "scipy", "mlflow", "skops", "streamlit", "altair")
+HEAVY = ("pandas", "numpy", "sklearn", "pyarrow", "scipy", "mlflow", "skops", "streamlit", "altair", "dask", "distributed")
 OUTSIDE_WORLD = {"luigi", "mlflow", "pathlib", "os", "io", "shutil", "tempfile", "time", "glob", "subprocess", "socket", "random"}
 OUTSIDE_CALLS = {
     "open",
@@ -105,6 +105,13 @@ def test_only_the_registry_imports_mlflow():
     assert importers <= {"pipeline.services.registry"}
 
 
+def test_only_the_cluster_imports_dask():
+    importers = {
+        module for module in MODULES if any(is_part(name, "dask") or is_part(name, "distributed") for name in imports_of(module))
+    }
+    assert importers == {"pipeline.services.cluster"}
+
+
 DASHBOARD = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted((ROOT / "dashboard").rglob("*.py"))}
 
 
@@ -168,6 +175,16 @@ def test_pricing_imports_nothing_that_a_price_does_not_need(tmp_path):
     program = "import sys, pipeline.pricing, pipeline.commands.price, pipeline.stages.train; "
     unneeded = {"mlflow", "sqlalchemy", "alembic", "matplotlib", "streamlit", "altair"}
     assert run_python(f"{program} print(sorted(set(sys.modules) & {unneeded}))", tmp_path) == "[]\n"
+
+
+def test_without_a_cluster_in_the_settings_nothing_of_dask_is_imported(tmp_path):
+    program = (
+        "import sys, pipeline, pipeline.ingesting\n"
+        "task = pipeline.Train(market='sample')\n"
+        "task.map_folds(), task.prepare(), task.cluster()\n"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'dask', 'distributed'}))"
+    )
+    assert run_python(program, tmp_path) == "[]\n"
 
 
 def test_heavy_libraries_would_be_noticed(tmp_path):
