@@ -34,6 +34,7 @@ from pipeline.services.deadline import within
 FIRST_S = 6  # a slip in the address is told soon
 ANSWER_S = 30  # a scheduler that was there may be busy, but not for so long
 LOOK_S = 1
+GOODBYE_S = 5
 SEEN_S = 30  # network file systems show files late
 
 
@@ -99,8 +100,11 @@ class Cluster:
                 f"No Dask scheduler at {self.address}, [dask] scheduler in luigi.cfg ({error}). "
                 "Start one (`dask scheduler`) and workers (`dask worker`), or leave the setting empty to compute here."
             ) from None
-        with client:
+        try:
             yield client
+        finally:
+            with contextlib.suppress(Exception):  # it says goodbye also to whoever is gone
+                client.close(timeout=GOODBYE_S)
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -117,10 +121,13 @@ class Cluster:
                 f"The Dask scheduler at {self.address} went away, or was restarted, while it had work of ours. "
                 "What is committed stays: run again when it is back."
             ) from None
-        except ImportError as error:
+        except (ImportError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "deserializ" not in str(error):
+                raise
+            reason = error if isinstance(error, ImportError) else "its scheduler has another environment"
             raise WorkerDiffers(
-                f"A worker of the Dask cluster at {self.address} cannot load what it is sent: {error}. "
-                "Install the project there as it is here, and start the worker again."
+                f"The Dask cluster at {self.address} cannot load what it is sent ({reason}). "
+                "Install the project as it is here on the machines of its scheduler and its workers, and start them again."
             ) from None
 
     def _wait(self, client: Client, future: Future[Any], futures: list[Future[Any]]) -> Any:
@@ -137,7 +144,7 @@ class Cluster:
             if alone_since and time.monotonic() - alone_since > self.wait_s:
                 raise ClusterFailed(
                     f"The Dask cluster at {self.address} has had no worker for {self.wait_s} s ([dask] wait_seconds). "
-                    f"Start one (`dask worker {self.address}`) and run again."
+                    f"Start one (`dask worker {self.address}`) and run again; one that ended at its first task lacks the project: see its log."
                 )
 
     def _count_workers(self, client: Client) -> int:
