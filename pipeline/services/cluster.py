@@ -31,7 +31,7 @@ from pipeline.errors import ClusterFailed, WorkerDiffers
 from pipeline.incremental.code import CodeReader
 from pipeline.services.deadline import within
 
-FIRST_S = 6  # a slip in the address is told soon
+FIRST_S = 5  # a slip in the address is told soon
 ANSWER_S = 30  # a scheduler that was there may be busy, but not for so long
 LOOK_S = 1
 GOODBYE_S = 5
