@@ -1,9 +1,11 @@
 """Settings of the project: sections [pipeline], [dask], [nightly], [dashboard] and [alerts] of luigi.cfg, or `--pipeline-…` and `--alerts-…` on the command line."""
 
 import sys
+from functools import cache
 from importlib.util import find_spec
 
 import luigi
+from luigi.cmdline_parser import CmdlineParser
 
 from pipeline.services.addresses import is_scheduler_address, is_web_address
 
@@ -53,6 +55,12 @@ class dask(luigi.Config):  # noqa: N801
 
     scheduler: str = SchedulerParameter(default="", description="Its scheduler's address, tcp://HOST:PORT; empty: none.")
     wait_seconds: int = luigi.IntParameter(default=60, description="Seconds to wait for a worker where none is left.")
+
+
+@cache
+def read_dask(_command_line: CmdlineParser | None) -> dask:
+    """Return the settings of Dask, read once for a command line: thousands of tasks ask for them."""
+    return dask()
 
 
 class nightly(luigi.Config):  # noqa: N801

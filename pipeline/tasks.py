@@ -18,10 +18,11 @@ from typing import Any, ClassVar
 
 import luigi
 import msgspec
+from luigi.cmdline_parser import CmdlineParser
 
-from pipeline import champion, current, former, paths, receipts, settings, summary
+from pipeline import champion, current, former, paths, receipts, summary
 from pipeline.errors import NoUsableDelivery
-from pipeline.incremental.digests import UNREADABLE
+from pipeline.incremental.digests import UNREADABLE, digest_readable
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
 from pipeline.intake import read_newest
@@ -75,8 +76,10 @@ class Sent:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Read the settings, here where a slip ends the run before it begins; they travel with the task."""
+        from pipeline import settings  # not above, where builds would reach it: no setting of the project decides a result
+
         super().__init__(*args, **kwargs)
-        self.dask = settings.dask()
+        self.dask = settings.read_dask(CmdlineParser.get_instance())
 
     def prepare(self) -> None:
         """See whether the cluster answers, before thousands of deliveries find out one by one."""
@@ -118,8 +121,7 @@ class Ingest(Sent, Stage):
 
         (path,), settings = self.files().values(), self.settings()
         if cluster := self.cluster():
-            digest = self.workspace().files.digest(path)
-            cluster.build(ingesting.ingest_same_delivery, folder, path.absolute(), settings, digest)
+            cluster.build(ingesting.ingest_same_delivery, folder, path.absolute(), settings, digest_readable(path))
         else:
             ingesting.ingest_delivery(folder, path, settings)
 

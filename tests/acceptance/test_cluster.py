@@ -135,7 +135,7 @@ def test_a_worker_that_is_killed_costs_time_alone(project: Project, tmp_path: Pa
         run = project.start_luigi(*TRIAL, "--dask-scheduler", dask.address)
         killed = dask.workers[dask.wait_for_fold()]
         killed.kill()
-        printed, _ = run.communicate(timeout=120)
+        printed, _ = run.communicate(timeout=300)
 
     assert killed.wait() == -signal.SIGKILL
     assert run.returncode == 0, printed
@@ -162,7 +162,7 @@ def test_a_cluster_that_dies_in_the_middle_ends_the_run_with_a_message(
         run = project.start_luigi(*TRIAL, "--dask-scheduler", dask.address, "--dask-wait-seconds", "2")
         dask.wait_for_fold()
         kill(dask)
-        printed, _ = run.communicate(timeout=40)
+        printed, _ = run.communicate(timeout=150)
 
     assert run.returncode == 30, printed
     assert dask.address in last_line(printed)

@@ -189,3 +189,11 @@ def test_without_a_cluster_in_the_settings_nothing_of_dask_is_imported(tmp_path)
 
 def test_heavy_libraries_would_be_noticed(tmp_path):
     assert "pandas" in run_python(f"import pipeline, pipeline.stages.clean; {LIST_HEAVY}", tmp_path)
+
+
+@pytest.mark.parametrize("family", ["Ingest", "Check", "Clean", "Trial", "Train", "Evaluate"])
+def test_no_setting_of_the_project_decides_a_result(family):
+    import pipeline
+    from pipeline import paths
+
+    assert not {"pipeline.settings", "pipeline.paths"} & paths.workspace().digest_class(getattr(pipeline, family)).keys()
