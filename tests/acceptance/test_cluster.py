@@ -128,6 +128,8 @@ def test_deliveries_trials_and_models_have_the_bytes_that_they_have_without_dask
     assert {name.split("/")[1] for name in local} >= {"ingest", "trial", "tune"}
     assert worked == {"pipeline.ingesting", "pipeline.valuation.members"}, "the workers did it"
     assert project.leftovers() == []
+    code, printed = project.luigi(*TRAIN, "--dask-scheduler", dask.address)
+    assert code == 0, f"with nothing to do, nobody looks for a cluster that is gone: {printed}"
 
 
 def test_a_worker_that_is_killed_costs_time_alone(project: Project, tmp_path: Path, local: dict[str, str]) -> None:
