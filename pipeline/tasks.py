@@ -20,7 +20,7 @@ import luigi
 import msgspec
 
 from pipeline import champion, current, former, paths, receipts, summary
-from pipeline.errors import DeliveryUnreadable, NoUsableDelivery
+from pipeline.errors import NoUsableDelivery
 from pipeline.incremental.digests import UNREADABLE
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
@@ -90,20 +90,11 @@ class Ingest(Stage):
 
     def build(self, folder: Path) -> None:
         """Write accepted and rejected rows and their account."""
-        from pipeline.services import documents, frames, tables
-        from pipeline.stages import ingest
+        from pipeline import ingesting
 
         settings = self.settings()
-        terms = msgspec.convert(settings["market"], Market)
         (path,) = self.files().values()
-        try:
-            table = tables.read_table(tables.read_bytes(path), terms.files, ingest.required_headers(terms))
-            intake = ingest.ingest_rows(table.rows, table.unreadable, terms, settings["named"])
-        except DeliveryUnreadable as error:
-            intake = ingest.empty_intake(terms, str(error))
-        frames.write_frame(intake.accepted, folder / "accepted.parquet")
-        frames.write_frame(intake.rejected, folder / "rejected.parquet")
-        documents.write_document(intake.account, folder / "account.json")
+        ingesting.ingest_delivery(path, msgspec.convert(settings["market"], Market), settings["named"], folder)
 
 
 class NoDelivery(ExplainingTask):
