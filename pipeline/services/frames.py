@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-
 ROW_GROUP = 1 << 20  # rows that lie together in a file
 CHUNK_ROWS = 100_000  # that are held as a frame at a time, where a file need not be held whole
 

@@ -1,4 +1,4 @@
-"""Reads a delivery's bytes as tables of text cells, chunk by chunk, keeping every row that does not fit."""
+"""Reads a delivery's bytes as tables of text cells, chunk by chunk, keeping every row that does not fit; what is no CSV by `formats`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,7 @@ import pyarrow.csv as pa_csv
 
 from pipeline.errors import ColumnMissing, DeliveryUnreadable
 from pipeline.market import Files, fold_header
+from pipeline.services import formats
 
 MAX_BYTES = 4_000_000_000  # that may come out of a gzip: a small file may hold any number
 CHUNK_BYTES = 32 << 20  # of text that is held at a time; a delivery of fewer is one chunk
@@ -59,25 +61,64 @@ class RawTable:
 def read_chunks(path: Path, files: Files, required: dict[str, tuple[str, ...]], size: int = CHUNK_BYTES) -> Iterator[RawTable]:
     """Read a delivery as consecutive tables of about `size` bytes of text each, at least one: together they are what `read_table` gives.
 
-    It is unpacked where it is gzip's. The bytes alone decide, never the name: two names of the same bytes must mean the same rows
+    It is unpacked where it is gzip's or a zip's; what is no CSV, or in a zip, is held whole. The bytes alone decide, never the name: two names of the same bytes must mean the same rows
     (see Ingest's recipe). Raises what `read_table` raises, where the bytes are at fault at the first chunk, where rows are at theirs.
     """
-    return _read(lambda: _open(path), files, required, size)
+    head = next(_read_blocks(lambda: _open(path)), b"")
+    if not formats.is_other(head):
+        yield from _read(lambda: _open(path), files, required, size)
+        return
+    content = read_bytes(path)
+    records = formats.read_records(content, lambda headers: _missing(headers, required))
+    if records is not None:
+        yield _take_records(*records, required)
+    else:
+        yield from _read(lambda: io.BytesIO(content), files, required, size)
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a delivery's bytes, unpacked where they are gzip's; raises DeliveryUnreadable where that is not possible."""
-    return b"".join(_read_blocks(lambda: _open(path)))
+    """Return a delivery's bytes, unpacked where they are gzip's or a zip's; raises DeliveryUnreadable where that is not possible."""
+    with _open(path) as stream:
+        is_packed = isinstance(stream, gzip.GzipFile)
+    content = b"".join(_read_blocks(lambda: _open(path)))
+    return content if is_packed else formats.unpack_zip(content, MAX_BYTES)
 
 
 def read_table(content: bytes, files: Files, required: dict[str, tuple[str, ...]]) -> RawTable:
-    """Read a CSV with the first encoding and separator under which all `required` columns are found.
+    """Read a table; a CSV with the first encoding and separator under which all `required` columns are found.
 
     `required` maps a canonical column to its possible headers. Raises DeliveryUnreadable when the bytes are no table,
     ColumnMissing when no separator shows the required columns.
     """
+    records = formats.read_records(content, lambda headers: _missing(headers, required))
+    if records is not None:
+        return _take_records(*records, required)
     (table,) = _read(lambda: io.BytesIO(content), files, required, 4 * len(content) + 1)  # no encoding's text is longer in UTF-8
     return table
+
+
+def _take_records(
+    headers: list[str], records: list[list[str]], unreadable: list[tuple[int, str]], required: dict[str, tuple[str, ...]]
+) -> RawTable:
+    if missing := _missing(headers, required):
+        wanted = "; ".join(_name_absent(name, required[name], headers) for name in missing)
+        raise ColumnMissing(f"the header lacks {wanted}; it reads {', '.join(headers)[:300]!r}")
+    rows = formats.as_frame(number_headers(headers), records)
+    return RawTable(_number(rows, 0, [number for number, _ in unreadable]), unreadable, "utf-8", "")
+
+
+def number_headers(headers: Sequence[str]) -> list[str]:
+    """Give a header that stands there again its number: price, price (2).
+
+    >>> number_headers(["price", "", "km", "price", "", "price"])
+    ['price', '', 'km', 'price (2)', ' (2)', 'price (3)']
+    """
+    seen: Counter[str] = Counter()
+    numbered = []
+    for header in headers:
+        seen[header] += 1
+        numbered.append(header if seen[header] == 1 else f"{header} ({seen[header]})")
+    return numbered
 
 
 def _open(path: Path) -> BinaryIO:
@@ -118,10 +159,6 @@ def _read(opener: Opener, files: Files, required: dict[str, tuple[str, ...]], si
     if not head:
         raise DeliveryUnreadable("the file is empty; fetch it again, or take it away")
     separator, headers = _choose_separator(head.decode(errors="ignore"), files, required)
-    if repeated := sorted({header for header in headers if headers.count(header) > 1}):
-        raise DeliveryUnreadable(
-            f"the header names {', '.join(map(repr, repeated))} more than once; rename or drop all but one of them"
-        )
     number = 0
     for content, is_first in _cut(chain([head], blocks), separator, size):
         rows, unreadable = _parse(content, separator, headers, number, is_first=is_first)
@@ -295,11 +332,11 @@ def _parse(
         raise DeliveryUnreadable(
             "the header cannot be told apart from the rows; it must be one line of names, as the rows are of cells"
         )
-    if table.num_rows == 0 or table.slice(table.num_rows - 1).to_pylist() != [dict(zip(headers, last, strict=True))]:
+    if table.num_rows == 0 or [column[-1].as_py() for column in table.columns] != last:
         raise DeliveryUnreadable(
             f"a quote opened in record {number + table.num_rows + len(unreadable)} is never closed; close it, and write a quote within a quoted cell twice"
         )
-    rows = table.slice(0, table.num_rows - 1).to_pandas()
+    rows = table.slice(0, table.num_rows - 1).rename_columns(number_headers(headers)).to_pandas()
     return _number(rows, number, [place for place, _ in unreadable]), unreadable
 
 

@@ -6,6 +6,7 @@ import bisect
 import difflib
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 
 from pipeline import listing
 from pipeline.errors import ColumnMissing, DeliveryUnreadable
-from pipeline.market import Market, fold_header
+from pipeline.market import Column, Market, fold_header
 from pipeline.stages import cells, parse
 from pipeline.stages.verdicts import Verdicts, apply_rule, find_empty, judge_column
 
@@ -121,6 +122,7 @@ def ingest_chunk(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], mark
     So do the ranks in the identities of rows known by their description: see `Ranks`. Raises ColumnMissing as `ingest_rows` does.
     """
     headers = [str(header) for header in rows.columns]
+    _refuse_repeated_headers(headers, market)
     _refuse_renamed_columns(headers, market)
     home = cells.send_home(cells.read_columns(rows, market, named), market)
     readings = home.readings
@@ -246,8 +248,8 @@ def _tell_unread(numbers: pd.Index, name: str, reading: cells.Reading, market: M
         place = int(np.argmax(reading.is_unreadable))
         told.example = _show_example(numbers[place], reading.cells[place])
         if market.kind(name) == "number":
-            other = msgspec.structs.replace(market, rows=msgspec.structs.replace(market.rows, decimal_mark=_other_mark(market)))
-            read = cells.cell_reader(market.columns[name], "number", other)
+            column = market.columns[name]
+            read = cells.cell_reader(msgspec.structs.replace(column, decimal_mark=_other_mark(column, market)), "number", market)
             texts = pd.Series(reading.cells[reading.is_unreadable]).value_counts()
             told.by_other_mark = int(sum(count for text, count in texts.items() if read(str(text))[0] is not None))
     return told
@@ -276,16 +278,28 @@ def _show_example(number: int, text: str) -> dict[str, Any]:
 
 def _propose_remedies(unread: Mapping[str, Unread], market: Market) -> list[str]:
     """Propose the other decimal mark where it would read most of a column's unreadable numbers."""
-    mark = _other_mark(market)
-    return [
-        f"say [rows] decimal_mark = {mark!r}, which would read {name}"
-        for name, told in unread.items()
-        if 2 * told.by_other_mark > told.unreadable
-    ]
+    remedies = []
+    for name, told in unread.items():
+        if 2 * told.by_other_mark > told.unreadable:
+            column = market.columns[name]
+            place = f"[columns.{name}]" if column.decimal_mark else "[rows]"
+            remedies.append(f"say {place} decimal_mark = {_other_mark(column, market)!r}, which would read {name}")
+    return remedies
 
 
-def _other_mark(market: Market) -> Literal[".", ","]:
-    return "," if market.rows.decimal_mark == "." else "."
+def _other_mark(column: Column, market: Market) -> Literal[".", ","]:
+    return "," if (column.decimal_mark or market.rows.decimal_mark) == "." else "."
+
+
+def _refuse_repeated_headers(headers: list[str], market: Market) -> None:
+    """Refuse a header that stands there twice, unless the market says what the second one is: its number is in its name then."""
+    for header in _unknown_headers(headers, market):
+        base = re.sub(r" \(\d+\)$", "", header)
+        if base.strip() and base != header and base in headers:
+            raise DeliveryUnreadable(
+                f"the header names {base!r} more than once; rename or drop all but one of them, or say what {header!r}, as the next one is "
+                "called here, is: among the headers of a column in the market's TOML, or in [rows] unused"
+            )
 
 
 def _refuse_renamed_columns(headers: list[str], market: Market) -> None:
