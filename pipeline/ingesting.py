@@ -14,9 +14,11 @@ ACCEPTED, REJECTED, ACCOUNT = "accepted.parquet", "rejected.parquet", "account.j
 _DRAFT = "draft.parquet"
 
 
-def ingest_delivery(path: Path, terms: Market, named: Mapping[str, str], folder: Path) -> None:
+def ingest_delivery(
+    path: Path, terms: Market, named: Mapping[str, str], folder: Path, chunk_bytes: int = tables.CHUNK_BYTES
+) -> None:
     """Write accepted and rejected rows and their account into `folder`; a delivery that cannot be read is set aside whole."""
-    chunks = tables.read_chunks(path, terms.files, ingest.required_headers(terms))
+    chunks = tables.read_chunks(path, terms.files, ingest.required_headers(terms), chunk_bytes)
     try:
         account = _ingest_chunks(chunks, terms, named, folder)
     except DeliveryUnreadable as error:

@@ -313,7 +313,8 @@ def _parse(
 
     # A last row of our own: it does not come back when a quote before it was never closed.
     last = ["\x03"] * len(headers)
-    content += f"\n{separator.join(last)}\n".encode()
+    before = b"" if is_first else b"\n"  # or Arrow takes a record that begins with a byte-order mark for the beginning of a file
+    content = before + content + f"\n{separator.join(last)}\n".encode()
     try:
         table = pa_csv.read_csv(
             io.BytesIO(content),
