@@ -199,6 +199,10 @@ class Check(DatedStage):
 class Clean(DatedStage):
     """Fold accepted rows into listings with their price history."""
 
+    memory_mb: int = CountParameter(
+        default=1000, least=200, significant=False, description="MB for sorting more rows than are folded at once."
+    )
+    libraries = (*TABLES, "duckdb")
     consumes = {"Check": (), "Ingest": ("accepted.parquet",)}
 
     def requires(self) -> list[Any]:
@@ -212,14 +216,10 @@ class Clean(DatedStage):
 
     def build(self, folder: Path) -> None:
         """Write listings, prices and their account."""
-        from pipeline.services import documents, frames
-        from pipeline.stages import clean
+        from pipeline import folding
 
-        accepted = [frames.read_frame(task.folder / "accepted.parquet") for task in self.upstream("Ingest")]
-        folded = clean.fold_listings(accepted, self.settings()["nights"])
-        frames.write_frame(folded.listings, folder / "listings.parquet")
-        frames.write_frame(folded.prices, folder / "prices.parquet")
-        documents.write_document(folded.account, folder / "account.json")
+        accepted = [task.folder / "accepted.parquet" for task in self.upstream("Ingest")]
+        folding.fold_deliveries(accepted, self.settings()["nights"], folder, self.memory_mb)
 
     def summary(self) -> list[str]:
         """Tell how many cars the rows are."""

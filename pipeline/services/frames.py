@@ -68,16 +68,22 @@ def read_chunks(path: Path, columns: list[str] | None = None, rows: int = CHUNK_
         is_empty = True
         for batch in file.iter_batches(batch_size=rows, columns=columns, use_threads=False):
             is_empty = False
-            yield _to_frame(pa.Table.from_batches([batch]))
+            yield to_frame(pa.Table.from_batches([batch]))
     if is_empty:
         yield read_frame(path, columns)
 
 
 def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Read a frame, or some of its columns, with pandas' missing-aware types for text and booleans."""
-    return _to_frame(pq.read_table(path, columns=columns, use_threads=False))
+    return to_frame(pq.read_table(path, columns=columns, use_threads=False))
 
 
-def _to_frame(table: pa.Table) -> pd.DataFrame:
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Return a table with pandas' missing-aware types for text and booleans."""
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
     return frame
+
+
+def count_rows(path: Path) -> int:
+    """Return how many rows a file holds, by what stands at its end."""
+    return int(pq.read_metadata(path).num_rows)
