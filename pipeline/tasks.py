@@ -239,14 +239,9 @@ class Split(DatedStage):
 
     def build(self, folder: Path) -> None:
         """Write a frame for each part, so that nothing fitted can read what judges it."""
-        from pipeline.services import documents, frames
-        from pipeline.stages import split
+        from pipeline import learning
 
-        listings = frames.read_frame(self.folder_of("Clean") / "listings.parquet")
-        parts = split.split_listings(listings, self.test_share, self.min_judged)
-        frames.write_frame(parts.train, folder / "train.parquet")
-        frames.write_frame(parts.test, folder / "test.parquet")
-        documents.write_document(parts.account, folder / "account.json")
+        learning.divide_listings(self.folder_of("Clean") / "listings.parquet", self.test_share, self.min_judged, folder)
 
 
 class Fitting(DatedStage):
@@ -269,6 +264,7 @@ class Trial(Fitting):
 
     number: int = CountFromZeroParameter(description="Which candidate; 0 is the recipe as it is.")
     profile: str = WordParameter(default="full", words=PROFILES, config_path={"section": "Train", "name": "profile"})
+    max_listings: int = CountFromZeroParameter(default=0, config_path={"section": "Train", "name": "max_listings"})
     seed: int = CountFromZeroParameter(default=0)
     jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
 
@@ -279,11 +275,12 @@ class Trial(Fitting):
 
     def build(self, folder: Path) -> None:
         """Write the candidate's factors and errors."""
-        from pipeline.services import documents, frames
+        from pipeline import learning
+        from pipeline.services import documents
         from pipeline.stages import tune
         from pipeline.valuation.members import Hyperparameters
 
-        listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
+        listings = learning.read_learnt(self.folder_of("Split") / learning.TRAIN, self.max_listings, self.seed)
         candidate = tune.draw_candidate(self.number, Hyperparameters(profile=self.profile, seed=self.seed))
         trial = tune.try_candidate(listings, self.settings()["features"], candidate, self.tell, self.jobs)
         documents.write_document(trial, folder / "trial.json")
@@ -318,6 +315,9 @@ class Train(Fitting):
     """Fit the price model and calibrate its intervals."""
 
     profile: str = WordParameter(default="full", words=PROFILES, description="full, or quick: one model, in seconds.")
+    max_listings: int = CountFromZeroParameter(
+        default=0, description="Most listings to learn from: a sample where there are more; 0: all."
+    )
     seed: int = CountFromZeroParameter(default=0)
     jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
     iterations_factor: float = FactorParameter(default=1.0, description="What each member's own settings are multiplied by.")
@@ -346,14 +346,15 @@ class Train(Fitting):
 
     def build(self, folder: Path) -> None:
         """Write the fitted model."""
-        from pipeline.services import documents, frames, models
+        from pipeline import learning
+        from pipeline.services import documents, models
         from pipeline.stages import train
 
         factors = {name: getattr(self, name) for name in FACTORS}
         if self.tuned:
             factors = documents.read_document(self.folder_of("Tune") / "best.json")["factors"]
         hyperparameters = train.Hyperparameters(profile=self.profile, seed=self.seed, **factors)
-        listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
+        listings = learning.read_learnt(self.folder_of("Split") / learning.TRAIN, self.max_listings, self.seed)
         model = train.fit_model(listings, self.settings()["features"], hyperparameters, self.level, self.tell, self.jobs)
         models.save_model(model, folder / models.MODEL_FILE)
         models.describe_model(folder)
@@ -413,26 +414,33 @@ class Evaluate(PointedStage):
         return [self.before(Train), self.before(Split)]
 
     def settings(self) -> Any:
-        """Depend on what the metrics say about the market."""
+        """Depend on what the metrics say about the market, and on the sample that the model learnt from."""
         terms = self.terms()
-        return {"currency": terms.currency, "synthetic": terms.synthetic}
+        return {"currency": terms.currency, "synthetic": terms.synthetic, "sample": self._sample()}
+
+    def _sample(self) -> dict[str, int]:
+        (train,) = self.upstream("Train")
+        return {"max_listings": train.max_listings, "seed": train.seed}
 
     def build(self, folder: Path) -> None:
         """Write metrics, errors by segment, and every judged listing with its estimate."""
         from threadpoolctl import threadpool_limits
 
+        from pipeline import learning
         from pipeline.services import documents, frames, models
         from pipeline.stages import card, evaluate
 
-        parts = self.folder_of("Split")
-        learnt, test = (frames.read_frame(parts / f"{name}.parquet") for name in ("train", "test"))
-        facts = {"market": self.market, **self.settings(), **documents.read_document(parts / "account.json")}
+        (split,), sample = self.upstream("Split"), self._sample()
+        train, test = (split.folder / name for name in (learning.TRAIN, learning.TEST))
+        learnt = learning.read_learnt(train, sample["max_listings"], sample["seed"])
+        facts = {"market": self.market, "currency": self.terms().currency, "synthetic": self.terms().synthetic}
+        facts |= {**documents.read_document(split.folder / "account.json"), **learning.count_learnt(train, len(learnt))}
         self.tell("judging model and baselines", 0.2)
         with threadpool_limits(1):
             model = models.load_model(self.folder_of("Train"))
-            judgement = evaluate.judge_model(model, learnt, test, facts)
-        (split,) = self.upstream("Split")
-        made = card.make_card(model, judgement.metrics, learnt, test, split.manifest.digests(("train.parquet", "test.parquet")))
+            judgement = evaluate.judge_chunks(model, learnt, frames.read_chunks(test), frames.count_rows(test), facts)
+        dates = frames.read_frame(test, ["first_seen_on", "last_seen_on"])
+        made = card.make_card(model, judgement.metrics, learnt, dates, split.manifest.digests(("train.parquet", "test.parquet")))
         documents.write_document(made, folder / "card.json")
         documents.write_document(judgement.metrics, folder / "metrics.json")
         frames.write_frame(judgement.segments, folder / "segments.parquet")
@@ -561,12 +569,13 @@ class Promote(NightStage):
         """Return the judged model as a champion to be."""
         (train,), (split,), (evaluate,) = (self.upstream(family) for family in ("Train", "Split", "Evaluate"))
         account = json.loads((split.folder / "account.json").read_bytes())
+        metrics = json.loads((evaluate.folder / "metrics.json").read_bytes())
         return champion.Seat(
             version=(receipts.read_receipt(evaluate.folder) or {})["version"],
             fingerprint=train.manifest.fingerprint,
             folder=train.folder.as_posix(),
             data_as_of=self.newest_delivery(),
-            n_learnt=account["n_train"],
+            n_learnt=metrics["n_train"],
             trained_until=account["trained_until"],
             evaluation=evaluate.folder.as_posix(),
             split=split.folder.as_posix(),

@@ -1,0 +1,50 @@
+"""Learning: divides the listings into parts, and reads those that a model is to learn from, without holding all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.services import documents, frames
+from pipeline.stages import sampling, split
+
+TRAIN, TEST, ACCOUNT = "train.parquet", "test.parquet", "account.json"
+
+
+def divide_listings(listings: Path, test_share: float, min_judged: int, folder: Path) -> None:
+    """Write a file for each part into `folder`, and the account that says how they were told apart."""
+    keys = frames.read_frame(listings, ["group_id", "first_seen_on"])
+    decision = split.decide_parts(keys, test_share, min_judged)
+    with frames.FrameWriter(folder / TRAIN) as train, frames.FrameWriter(folder / TEST) as test:
+        start = 0
+        for chunk in frames.read_chunks(listings):
+            is_test = decision.is_test[start : start + len(chunk)]
+            train.write(chunk[~is_test])
+            test.write(chunk[is_test])
+            start += len(chunk)
+    documents.write_document(decision.account, folder / ACCOUNT)
+
+
+def read_learnt(part: Path, max_listings: int, seed: int) -> pd.DataFrame:
+    """Read the listings to learn from: all of them (`max_listings` 0, or no fewer than there are), else a sample of whole groups."""
+    if not is_sampled(part, max_listings):
+        return frames.read_frame(part)
+    digests = np.concatenate([sampling.draw_digests(chunk["group_id"], seed) for chunk in frames.read_chunks(part, ["group_id"])])
+    bound, drawn, start = sampling.find_bound(digests, max_listings), [], 0
+    for chunk in frames.read_chunks(part):
+        drawn.append(chunk[digests[start : start + len(chunk)] < bound])
+        start += len(chunk)
+    return pd.concat(drawn, ignore_index=True)
+
+
+def is_sampled(part: Path, max_listings: int) -> bool:
+    """Say whether a model that may learn from so many listings (0: any number) learns from a sample of a part."""
+    return 0 < max_listings < frames.count_rows(part)
+
+
+def count_learnt(part: Path, n_learnt: int) -> dict[str, int]:
+    """Return what metrics say of the listings learnt from: how many, and where they are a sample, of how many."""
+    total = frames.count_rows(part)
+    return {"n_train": n_learnt, **({"n_train_of": total} if n_learnt < total else {})}
