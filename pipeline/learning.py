@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.errors import TooFewListings
 from pipeline.services import documents, frames
 from pipeline.stages import sampling, split
 
 TRAIN, TEST, ACCOUNT = "train.parquet", "test.parquet", "account.json"
+_FEWEST = 50  # of a sample: fewer teach nothing
 
 
 def divide_listings(listings: Path, test_share: float, min_judged: int, folder: Path) -> None:
@@ -36,7 +38,12 @@ def read_learnt(part: Path, max_listings: int, seed: int) -> pd.DataFrame:
     for chunk in frames.read_chunks(part):
         drawn.append(chunk[digests[start : start + len(chunk)] < bound])
         start += len(chunk)
-    return pd.concat(drawn, ignore_index=True)
+    learnt = pd.concat(drawn, ignore_index=True)
+    if len(learnt) < _FEWEST:
+        raise TooFewListings(
+            f"[Train] max_listings = {max_listings} leaves {len(learnt)} listings to learn from; at least {_FEWEST} are needed."
+        )
+    return learnt
 
 
 def is_sampled(part: Path, max_listings: int) -> bool:

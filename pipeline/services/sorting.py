@@ -32,7 +32,7 @@ _GROUPS = """
 @contextlib.contextmanager
 def sorter(folder: Path, memory_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection that holds so many MB and spills into `folder`, which is there as long as there is something in it."""
-    settings = {
+    settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": f"{memory_mb}MB",
         "threads": THREADS,
         "temp_directory": str(folder),

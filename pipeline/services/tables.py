@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -40,7 +40,7 @@ _SEPARATORS = (",", ";", "\t", "|", ":")  # that a file may well have, whatever 
 _FIGURE = re.compile(r"[\d .,'£$€+-]*\d[\d .,'£$€+-]*")
 
 
-Opener = Callable[[], BinaryIO]
+Opener = Callable[[], BinaryIO | gzip.GzipFile]
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,11 @@ def number_headers(headers: Sequence[str]) -> list[str]:
     return numbered
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     try:
         with path.open("rb") as stream:
             is_packed = stream.read(len(_GZIP)) == _GZIP
-        return cast("BinaryIO", gzip.open(path)) if is_packed else path.open("rb")
+        return gzip.GzipFile(path) if is_packed else path.open("rb")
     except PermissionError as error:
         raise DeliveryUnreadable(f"the file may not be read ({error.strerror}); let this user read it") from None
 
@@ -143,7 +143,7 @@ def _read_blocks(opener: Opener) -> Iterator[bytes]:
             yield block
 
 
-def _unpack_block(stream: BinaryIO) -> bytes:
+def _unpack_block(stream: gzip.GzipFile) -> bytes:
     try:
         return stream.read(_BLOCK)
     except (EOFError, OSError, zlib.error) as error:

@@ -142,7 +142,7 @@ def ingest_chunk(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], mark
     lost = [name for name in home.lost if name not in listing.ALWAYS_REQUIRED]
     tally = Tally(
         counts=_count(len(rows), accepted, rejected, len(unreadable)),
-        reasons=Counter(rejected["reasons"].explode().dropna().value_counts().to_dict()),
+        reasons=Counter(reason for reasons in rejected["reasons"] for reason in reasons),
         lost=Counter({f"{name} unreadable": home.lost[name] for name in lost}),
         moved=Counter(home.moved),
         examples=_first_lost(rows.index, home, lost) | _first_refused(rows.index, verdicts, unreadable),

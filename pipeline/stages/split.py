@@ -35,8 +35,8 @@ class Decision:
 def split_listings(listings: pd.DataFrame, test_share: float, min_judged: int) -> Parts:
     """Split listings as `decide_parts` says."""
     decision = decide_parts(listings, test_share, min_judged)
-    parts = [listings[mask].reset_index(drop=True) for mask in (~decision.is_test, decision.is_test)]
-    return Parts(*parts, decision.account)
+    train, test = (listings[mask].reset_index(drop=True) for mask in (~decision.is_test, decision.is_test))
+    return Parts(train, test, decision.account)
 
 
 def decide_parts(keys: pd.DataFrame, test_share: float, min_judged: int) -> Decision:
