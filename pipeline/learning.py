@@ -1,4 +1,4 @@
-"""Learning: divides the listings into parts, and reads those that a model is to learn from, without holding all of them."""
+"""Learning: reads the listings that a model is to learn from, without holding all others."""
 
 from __future__ import annotations
 
@@ -8,25 +8,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import TooFewListings
-from pipeline.services import documents, frames
-from pipeline.stages import sampling, split
+from pipeline.services import frames
+from pipeline.stages import sampling
 
-TRAIN, TEST, ACCOUNT = "train.parquet", "test.parquet", "account.json"
 _FEWEST = 50  # of a sample: fewer teach nothing
-
-
-def divide_listings(listings: Path, test_share: float, min_judged: int, folder: Path) -> None:
-    """Write a file for each part into `folder`, and the account that says how they were told apart."""
-    keys = frames.read_frame(listings, ["group_id", "first_seen_on"])
-    decision = split.decide_parts(keys, test_share, min_judged)
-    with frames.FrameWriter(folder / TRAIN) as train, frames.FrameWriter(folder / TEST) as test:
-        start = 0
-        for chunk in frames.read_chunks(listings):
-            is_test = decision.is_test[start : start + len(chunk)]
-            train.write(chunk[~is_test])
-            test.write(chunk[is_test])
-            start += len(chunk)
-    documents.write_document(decision.account, folder / ACCOUNT)
 
 
 def read_learnt(part: Path, max_listings: int, seed: int) -> pd.DataFrame:

@@ -239,9 +239,9 @@ class Split(DatedStage):
 
     def build(self, folder: Path) -> None:
         """Write a frame for each part, so that nothing fitted can read what judges it."""
-        from pipeline import learning
+        from pipeline import dividing
 
-        learning.divide_listings(self.folder_of("Clean") / "listings.parquet", self.test_share, self.min_judged, folder)
+        dividing.divide_listings(self.folder_of("Clean") / "listings.parquet", self.test_share, self.min_judged, folder)
 
 
 class Fitting(DatedStage):
@@ -280,7 +280,7 @@ class Trial(Fitting):
         from pipeline.stages import tune
         from pipeline.valuation.members import Hyperparameters
 
-        listings = learning.read_learnt(self.folder_of("Split") / learning.TRAIN, self.max_listings, self.seed)
+        listings = learning.read_learnt(self.folder_of("Split") / "train.parquet", self.max_listings, self.seed)
         candidate = tune.draw_candidate(self.number, Hyperparameters(profile=self.profile, seed=self.seed))
         trial = tune.try_candidate(listings, self.settings()["features"], candidate, self.tell, self.jobs)
         documents.write_document(trial, folder / "trial.json")
@@ -354,7 +354,7 @@ class Train(Fitting):
         if self.tuned:
             factors = documents.read_document(self.folder_of("Tune") / "best.json")["factors"]
         hyperparameters = train.Hyperparameters(profile=self.profile, seed=self.seed, **factors)
-        listings = learning.read_learnt(self.folder_of("Split") / learning.TRAIN, self.max_listings, self.seed)
+        listings = learning.read_learnt(self.folder_of("Split") / "train.parquet", self.max_listings, self.seed)
         model = train.fit_model(listings, self.settings()["features"], hyperparameters, self.level, self.tell, self.jobs)
         models.save_model(model, folder / models.MODEL_FILE)
         models.describe_model(folder)
@@ -431,7 +431,7 @@ class Evaluate(PointedStage):
         from pipeline.stages import card, evaluate
 
         (split,), sample = self.upstream("Split"), self._sample()
-        train, test = (split.folder / name for name in (learning.TRAIN, learning.TEST))
+        train, test = (split.folder / name for name in ("train.parquet", "test.parquet"))
         learnt = learning.read_learnt(train, sample["max_listings"], sample["seed"])
         facts = {"market": self.market, "currency": self.terms().currency, "synthetic": self.terms().synthetic}
         facts |= {**documents.read_document(split.folder / "account.json"), **learning.count_learnt(train, len(learnt))}
