@@ -37,11 +37,18 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.drafting.draft import draft_market
     from pipeline.drafting.preview import preview_market
     from pipeline.drafting.sources import read_sources
+    from pipeline.errors import UsageWrong
+    from pipeline.listing import ALWAYS_REQUIRED
     from pipeline.market_files import load_market
 
     place = _choose_place(options)
     sources = read_sources(options.files)
     draft = draft_market(options.name, sources, options.currency)
+    if len(draft.absent) == len(ALWAYS_REQUIRED):
+        headers = ", ".join(repr(str(header)[:40]) for header in list(sources[0].table.rows.columns)[:8])
+        raise UsageWrong(
+            f"{sources[0].path} holds no adverts that anybody knows: neither price nor make, model or year is among {headers}."
+        )
     _write_new(place, draft.text)
     market = load_market(options.name, (place.parent, *paths.market_folders()))
     print(f"Wrote {place}.\n")
@@ -90,12 +97,9 @@ def _write_new(place: Path, text: str) -> None:
 def _show_preview(preview: Preview) -> None:
     import pandas as pd
 
-    from pipeline.drafting.preview import SHOWN
-
     share = f" ({preview.accepted / preview.rows:.1%})" if preview.rows else ""
-    print(
-        f"{preview.accepted:,} of {preview.rows:,} rows would be accepted{share}. The first {min(SHOWN, len(preview.listings))}:\n"
-    )
+    first = f" The first {len(preview.listings)}:\n" if len(preview.listings) else ""
+    print(f"{preview.accepted:,} of {preview.rows:,} rows would be accepted{share}.{first}")
     for _, row in (
         preview.listings.drop(columns=["row", "listing_id", "twin_id"], errors="ignore").dropna(axis=1, how="all").iterrows()
     ):

@@ -1,8 +1,11 @@
-"""Write synthetic deliveries in Avito's full schema, with the defects that real ones have."""
+"""Write synthetic deliveries in Avito's full schema, with the defects that real ones have; or as sites of other countries write them."""
 
 from __future__ import annotations
 
 import argparse
+
+LANGUAGES = ("ar", "de", "en", "es", "fr", "pl", "ru", "tr")
+FORMATS = ("csv", "csv.gz", "zip", "xlsx", "jsonl", "parquet")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -10,6 +13,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, default=3000, help="distinct adverts over all nights (default: 3000)")
     parser.add_argument("--nights", type=int, default=8, help="nightly deliveries (default: 8)")
     parser.add_argument("--seed", type=int, default=20250106, help="another seed gives other adverts")
+    parser.add_argument(
+        "--language", choices=LANGUAGES, help="as a site in that language would write them, below sample_LANGUAGE"
+    )
+    parser.add_argument("--format", choices=FORMATS, default="csv", help="the kind of file; with --language (default: csv)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -18,15 +25,23 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.errors import UsageWrong
     from pipeline.incremental.errors import explain_place
     from pipeline.sample import SamplePlan, write_deliveries
+    from pipeline.sample_abroad import write_abroad
 
     try:
         plan = SamplePlan(rows=options.rows, nights=options.nights, seed=options.seed)
     except ValueError as error:
         raise UsageWrong(str(error)) from None
-    folder = paths.deliveries("sample")
+    if options.format != "csv" and not options.language:
+        raise UsageWrong(f"--format {options.format} needs a --language: the market `sample` is of CSV files.")
+    name = f"sample_{options.language}" if options.language else "sample"
+    folder = paths.deliveries(name)
     try:
-        written = write_deliveries(folder, plan)
+        written = (
+            write_abroad(folder, plan, options.language, options.format) if options.language else write_deliveries(folder, plan)
+        )
     except OSError as error:
         raise explain_place(error, "Synthetic deliveries", folder) from None
     print(f"Wrote {len(written)} synthetic deliveries of {options.rows:,} invented adverts to {folder}.")
+    if options.language:
+        print(f"Describe them: python -m pipeline new-market {folder} --name {name}")
     return 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.drafting.dictionary import unit_words
 from pipeline.stages import parse
 
 _BODY = r"[+-]?[0-9]+(?:[.,'’\s\u00a0\u202f\u2009\u066b\u066c]?[0-9]+)*"
@@ -20,7 +22,6 @@ _GROUPS = {
     ".": re.compile(r"[+-]?[0-9]{1,3}(?:,[0-9]{2,3})+(?:\.[0-9]+)?|[0-9]+\.[0-9]{1,2}"),
 }
 _ONE_GROUP = re.compile(r"[0-9]{1,3}[.,][0-9]{3}")
-_DIGITS = {ord(digit): str(value) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for value, digit in enumerate(digits)}
 _LONGEST_AFFIX = 24
 
 
@@ -60,30 +61,34 @@ def look_at_amounts(words: Mapping[str, int], *, counted: bool = True) -> Amount
 
     `counted` says that it holds whole things, kilometres or money: a mark before exactly three digits groups them.
     """
-    bodies: Counter[str] = Counter()
+    bodies: Counter[tuple[str, float]] = Counter()  # with what a word beside them multiplies them by
     affixes: Counter[str] = Counter()
     others: Counter[str] = Counter()
     n_ranges = 0
     for word, count in words.items():
-        text = parse.clean_text(word).translate(_DIGITS)
+        text = parse.usual_digits(parse.clean_text(word))
         single, pair = _ONE.fullmatch(text), _TWO.fullmatch(text)
         if single and all(len(single[part]) <= _LONGEST_AFFIX for part in ("before", "after")):
-            bodies[single["body"]] += count
-            for affix in (single["before"], single["after"]):
-                if tidy := affix.strip(" :()").casefold():
-                    affixes[tidy] += count
+            beside = [tidy for part in ("before", "after") if (tidy := single[part].strip(" :()").casefold())]
+            bodies[single["body"], _factor_of(beside) if counted else 1.0] += count
+            affixes.update(dict.fromkeys(beside, count))
         elif pair:
             n_ranges += count
-            bodies[pair["low"]] += count
+            bodies[pair["low"], 1.0] += count
         else:
             others[word] += count
     total = sum(words.values()) or 1
-    mark = _choose_mark(bodies, counted=counted)
-    read = {body: parse.parse_number(body, mark) for body in bodies}
-    known = [(number, bodies[body]) for body, number in read.items() if number is not None]
+    mark = _choose_mark({body: count for (body, _), count in bodies.items()}, counted=counted)
+    read = {key: parse.parse_number(key[0], mark) for key in bodies}
+    known = [(number * key[1], bodies[key]) for key, number in read.items() if number is not None]
     numbers, counts = np.array([pair[0] for pair in known], dtype=float), np.array([pair[1] for pair in known], dtype=float)
     share = (float(counts.sum()) - n_ranges) / total if len(counts) else 0.0
     return Amounts(numbers, counts, share, n_ranges / total, mark, affixes, others)
+
+
+def _factor_of(affixes: Sequence[str]) -> float:
+    words = {word.strip(".") for affix in affixes for word in affix.split()} - {"l"}
+    return math.prod(float(unit_words("factor")[word]) for word in words if word in unit_words("factor"))
 
 
 def _choose_mark(bodies: Mapping[str, int], *, counted: bool) -> str:

@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline import listing
 from pipeline.drafting.amounts import Amounts
-from pipeline.drafting.dictionary import currencies, fold, unit_words, vocabulary
-from pipeline.drafting.looks import TWO_POWERS, YEAR, Look, make_in
+from pipeline.drafting.dictionary import currencies, fold, header_score, meaning_of, unit_words, vocabulary
+from pipeline.drafting.looks import LITRES, TWO_POWERS, YEAR, Look, make_in
 from pipeline.stages.parse import parse_number
 
 _LIMITS: dict[str, tuple[float, float]] = {
@@ -29,6 +29,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
 _FIRST_YEAR = 1930
 _NEVER_ZERO = ("price", "mileage_km", "engine_l", "power_hp", "fiscal_power_cv", "cylinders", "doors", "seats")
 _UNITS_OF = {"mileage_km": ("mileage", "km"), "power_hp": ("power", "hp"), "engine_l": ("engine", "l")}
+_PLAIN_WORDS = ("cyl", "cyl.", "cv", "door", "seat", "seater", "pl", "pl.", "p")  # that say again what is counted
 _SHOWN = 8  # words in a comment
 _RARE = 0.0005
 _FEW = 0.02  # of the cells: what is rarer is a slip
@@ -44,10 +45,10 @@ class Table:
     checks: list[str] = field(default_factory=list)
 
 
-def describe_column(name: str, look: Look, *, strays: frozenset[str] = frozenset(), miles: bool = False) -> Table:
+def describe_column(name: str, look: Look, *, strays: frozenset[str] | None = None, miles: bool = False) -> Table:
     """Return the table of a canonical column.
 
-    `strays` are cells that slid here from another column, `miles` says that bare distances are miles rather than kilometres.
+    `strays` are the cells that slid here from others where a file's cells do that, `miles` says that bare distances are miles rather than kilometres.
     """
     kind = listing.COLUMNS[name]
     table = Table({"headers": [look.header]}, _show_words(look))
@@ -60,7 +61,7 @@ def describe_column(name: str, look: Look, *, strays: frozenset[str] = frozenset
     elif name == "advert_id":
         _describe_identity(look, table)
     elif name == "vin":
-        table.keys["pattern"] = r"^([0-9A-HJ-NPR-Z]{17})$"
+        table.keys["pattern"] = r"^(?i:([0-9A-HJ-NPR-Z]{17}))$"
     elif name in ("make", *_vocabularies()):
         _describe_words(name, look, table, strays=strays)
     return table
@@ -69,25 +70,28 @@ def describe_column(name: str, look: Look, *, strays: frozenset[str] = frozenset
 def describe_titles(look: Look, *, named_make: bool) -> dict[str, Table]:
     """Return the tables of make, model and trim where one column holds them all: "ford f-150", "Opel Astra 1.6 Elegance"."""
     long = sorted({make for word in look.words if (make := make_in(word)) and " " in make}, key=lambda make: (-len(make), make))
+    year = r"(?:\d{4} )?" if any(YEAR.match(word) for word in look.words) else ""
     first = "|".join([*(re.escape(make).replace("\\ ", " ") for make in long), r"\S+"])
     rests = Counter[str]()
     for word, count in look.words.items():
         if make := make_in(word):
-            rests[word[len(make) :].strip()] += count
+            rests[word.partition(make)[2].strip()] += count
     is_long = sum(len(rest.split()) > 2 for rest in rests) > 0.3 * max(len(rests), 1)
     tables = (
         {}
         if named_make
-        else {"make": Table({"headers": [look.header], "pattern": f"^({first})(?: |$)"}, "the first words name it")}
+        else {"make": Table({"headers": [look.header], "pattern": f"^{year}({first})(?: |$)"}, "the first words name it")}
     )
     if not named_make:
         heads = Counter({make: count for word, count in look.words.items() if (make := make_in(word))})
         _take_spellings("make", heads, tables["make"], all_known=False)
     model = r"(\S+)" if is_long else r"(.+)$"
-    tables["model"] = Table({"headers": [look.header], "pattern": f"^(?:{first}) {model}"}, "what stands behind the make")
+    tables["model"] = Table({"headers": [look.header], "pattern": f"^{year}(?:{first}) {model}"}, "what stands behind the make")
     tables["model"].checks.append(f"the model is taken from {look.header!r}, {'one word' if is_long else 'all'} behind the make")
     if is_long:
-        trim = Table({"headers": [look.header], "pattern": rf"^(?:{first}) \S+ (.+)$", "feature": False}, "the rest of the title")
+        trim = Table(
+            {"headers": [look.header], "pattern": rf"^{year}(?:{first}) \S+ (.+)$", "feature": False}, "the rest of the title"
+        )
         tables["trim"] = trim
     return tables
 
@@ -125,13 +129,16 @@ def _show_words(look: Look) -> str:
 
 
 def _describe_number(name: str, look: Look, table: Table, *, miles: bool) -> None:
-    is_counted = name not in ("engine_l", "power_hp")
+    is_counted = name not in ("engine_l", "power_hp") or _tells_cc(look)
     amounts = look.amounts if is_counted else look.measures
     if name == "year":
         _describe_year(look, table)
         return
     if name == "power_hp" and look.share(lambda word: bool(TWO_POWERS.search(word))) > 0.5:
         table.keys["pattern"] = r"(?i)([\d.,]+) ?(?:ps|hp|ch|cv|km|bhp|л\.? ?с\.?)(?![a-z/])"
+        return
+    if name == "engine_l" and amounts.share < 0.5 < look.share(lambda word: bool(LITRES.search(word))):
+        table.keys |= {"pattern": r"(?i)(?<![\d.,])(\d{1,2}(?:[.,]\d+)?) ?(?:l|litres?|liters?|л)\b", "limits": [0, 10]}
         return
     if amounts.share_of_ranges > 0.5:
         table.keys["parser"] = "range"
@@ -143,6 +150,13 @@ def _describe_number(name: str, look: Look, table: Table, *, miles: bool) -> Non
     if name == "price":
         low, high = table.keys["limits"]
         table.checks.append(f"prices outside {low:,} to {high:,} are rejected as slips: between which is a car's price?")
+
+
+def _tells_cc(look: Look) -> bool:
+    """Say whether engines are in whole cubic centimetres, by the words beside them or in the header."""
+    words = unit_words("engine")
+    beside = any(words.get(affix) == "cc" for affix in look.amounts.affixes)
+    return beside or _unit_of_header(look.header, words) == "cc"
 
 
 def _describe_year(look: Look, table: Table) -> None:
@@ -176,7 +190,8 @@ def _take_units(name: str, look: Look, amounts: Amounts, table: Table, *, miles:
     for affix, count in unknown.most_common():
         if count > _FEW * look.given and affix.strip("., "):
             units[affix] = 1
-            table.checks.append(f"{affix!r} stands beside {count:,} numbers of {name}, and is taken to mean nothing")
+            if header_score(affix, name) < 1 and affix not in _PLAIN_WORDS:
+                table.checks.append(f"{affix!r} stands beside {count:,} numbers of {name}, and is taken to mean nothing")
     if units:
         table.keys["units"] = dict(sorted(units.items()))
     if name == "mileage_km" and amounts.median < 1_000 and not any(isinstance(unit, float) for unit in units.values()):
@@ -308,16 +323,18 @@ def _describe_identity(look: Look, table: Table) -> None:
         )
 
 
-def _describe_words(name: str, look: Look, table: Table, *, strays: frozenset[str]) -> None:
+def _describe_words(name: str, look: Look, table: Table, *, strays: frozenset[str] | None) -> None:
     unknown = _take_spellings(name, look.words, table, all_known=name != "make")
     share = sum(unknown.values()) / look.given if look.given else 0.0
     if name == "make":
         if share > _MOST_KNOWN:
             table.checks.append(f"{share:.0%} of the makes are not known: is {look.header!r} the make?")
-    elif unknown and strays:  # a closed vocabulary sends them home
+        return
+    if strays is not None:  # a closed vocabulary sends them home
         _keep_own_words({word: count for word, count in unknown.items() if word not in strays}, look, table)
-    elif unknown:
-        table.keys["others"] = "keep"
+        return
+    table.keys["others"] = "keep"  # the next file may say something else
+    if unknown:
         most = ", ".join(repr(word[:30]) for word, _ in unknown.most_common(_SHOWN))
         table.checks.append(f"words of {name} that are kept as they are ({len(unknown):,}, in {share:.1%} of the cells): {most}")
 
@@ -332,11 +349,10 @@ def _keep_own_words(unknown: Mapping[str, int], look: Look, table: Table) -> Non
 
 def _take_spellings(name: str, words: Mapping[str, int], table: Table, *, all_known: bool) -> Counter[str]:
     """Map the words that the dictionary knows, all of them or those that need it; return the others."""
-    known = vocabulary(name)
     spellings: dict[str, tuple[str, str]] = {}  # of several that differ by letter case alone the most frequent
     for word in sorted(words, key=lambda word: (-words[word], word)):
-        if fold(word) in known:
-            spellings.setdefault(word.casefold(), (word, known[fold(word)]))
+        if (meaning := meaning_of(word, name)) is not None:
+            spellings.setdefault(word.casefold(), (word, meaning))
     shared = Counter(meaning for _, meaning in spellings.values())
     values = {
         word: meaning
@@ -347,4 +363,4 @@ def _take_spellings(name: str, words: Mapping[str, int], table: Table, *, all_kn
         table.keys["values"] = values
         if not all_known:
             table.keys["others"] = "keep"
-    return Counter({word: count for word, count in words.items() if fold(word) not in known})
+    return Counter({word: count for word, count in words.items() if meaning_of(word, name) is None})

@@ -6,17 +6,22 @@ import difflib
 import re
 import tomllib
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pipeline.stages.parse import clean_text
 
-_CAMEL = re.compile(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])")
+_CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])")
+_CELLS = re.compile(r"[\t\r\n;,|\"]+")
 _NO_LETTERS = re.compile(r"[^\w]+|_+")
 # Units that stand in headers and say nothing of what is measured: "Kilometerstand (km)".
 _UNITS = frozenset(
-    re.findall(r"\w+", "km kms mi miles kw ps hp ch cc ccm cm3 l eur usd gbp mad cad inr pln try rub tl dh zl in en w h")
+    re.findall(
+        r"\w+",
+        "km kms mi miles kw ps hp ch cc ccm cm3 l eur usd gbp mad cad inr pln try rub tl dh zl in en w h mm jjjj yyyy aaaa rrrr",
+    )
 )
 _LIKENESS = 0.86  # how like two names must be (difflib's ratio) for one to be the other's misspelling
 
@@ -88,6 +93,40 @@ def vocabulary(column: str) -> dict[str, Any]:
     if column == "boolean":
         return {word: meaning == "true" for word, meaning in meanings.items()}
     return meanings
+
+
+def meaning_of(word: str, column: str) -> Any:
+    """Return what a word of a column means, figures beside it aside ("Hatchback/5"); None where it is not known."""
+    known, folded = vocabulary(column), fold(word)
+    if folded in known or column in ("make", "boolean"):
+        return known.get(folded)
+    return known.get(" ".join(token for token in folded.split() if not token.isdecimal()))
+
+
+def known_words(text: str) -> int:
+    """Count the words of a text that are no plain letters and that the dictionary knows: what a right encoding gives most of."""
+    return sum(bool(_all_words() & {cell, *cell.split()}) for cell in _CELLS.split(text.casefold()) if not cell.isascii())
+
+
+@cache
+def _all_words() -> frozenset[str]:
+    """Return every spelling of the dictionary that is no plain letters, in small ones."""
+
+    def texts(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            yield from (text for key, inner in value.items() for text in (*texts(inner), key))
+        elif isinstance(value, list):
+            yield from value
+        else:
+            yield str(value)
+
+    return frozenset(
+        word.casefold()
+        for name in ("headers", "words", "makes")
+        for text in texts(_read(name))
+        for word in (text, *text.split())
+        if not word.isascii()
+    )
 
 
 @cache

@@ -11,18 +11,20 @@ from typing import Any
 
 from pipeline import listing
 from pipeline.drafting.columns import Table, describe_column, describe_titles, tell_currency, tell_currency_beside
-from pipeline.drafting.dictionary import currency_of, fold, header_score, language_of, vocabulary
-from pipeline.drafting.looks import Look, look_at_column
+from pipeline.drafting.dictionary import currency_of, fold, header_score, language_of, meaning_of, vocabulary
+from pipeline.drafting.looks import VIN, Look, look_at_column
 from pipeline.drafting.placing import Placement, place_columns
 from pipeline.drafting.sources import Source, choose_files, join_rows
 from pipeline.market import Files
+from pipeline.sample import SYNTHETIC_NOTE_NAME
 
 NO_CURRENCY = "XXX"  # ISO 4217: no currency is meant
-NOT_FOUND = "?"  # stands for the header of a column that could not be placed
+NOT_FOUND = "? {}"  # stands for the header of a column that could not be placed
 _WORDS = ("fuel", "gearbox", "drive", "body", "color", "condition")
 _WIDTH = 118
 _FEW_WORDS = 40
 _MOST_OPTIONS = 60
+_SAMPLED = 20
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,19 @@ def draft_market(name: str, sources: Sequence[Source], currency: str = "") -> Dr
     """Write the draft of a market from files that were read."""
     rows = join_rows(sources)
     looks = [look_at_column(str(header), rows[header]) for header in rows.columns]
-    placed = place_columns([look for look in looks if look.header.strip()])
+    placed = _place_models(place_columns([look for look in looks if look.header.strip()]), looks)
     tables = _describe(placed, looks, [source.path.stem.split(".")[0] for source in sources])
     used = {header for table in tables.values() for header in table.keys.get("headers", ())}
     absent = [column for column in listing.ALWAYS_REQUIRED if column not in tables]
     for column in absent:
-        tables[column] = Table({"headers": [NOT_FOUND]}, "NOT FOUND: name its header")
+        tables[column] = Table({"headers": [NOT_FOUND.format(column)]}, "NOT FOUND: name its header")
     options = _find_options([look for look in looks if look.header not in used])
     tables = {column: tables[column] for column in [*listing.COLUMNS, *tables] if column in tables} | options
     used |= {header for table in options.values() for header in table.keys["headers"]}
     left = [look for look in looks if look.header not in used]
     money, doubt = _find_currency(currency, tables, looks)
     checks = [doubt] if doubt else []
-    checks += [f"no column was found for {column}: put its header instead of {NOT_FOUND!r}" for column in absent]
+    checks += [f"no column was found for {column}: put its header instead of {NOT_FOUND.format(column)!r}" for column in absent]
     checks += [check for table in tables.values() for check in table.checks]
     text = "\n".join(
         [
@@ -68,7 +70,7 @@ def _describe(placed: Mapping[str, Placement], looks: Sequence[Look], stems: Seq
     strays = _find_strays({name: placement.look for name, placement in placed.items() if name in (*_WORDS, "vin")})
     miles = _are_miles(placed, looks)
     tables = {
-        name: describe_column(name, placement.look, strays=strays.get(name, frozenset()), miles=miles)
+        name: describe_column(name, placement.look, strays=None if strays is None else strays.get(name, frozenset()), miles=miles)
         for name, placement in placed.items()
     }
     for name, placement in placed.items():
@@ -87,16 +89,26 @@ def _describe(placed: Mapping[str, Placement], looks: Sequence[Look], stems: Seq
 
 def _are_miles(placed: Mapping[str, Placement], looks: Sequence[Look]) -> bool:
     """Say whether a bare distance is likely in miles: money is told to be pounds or US dollars, or fuel goes by the gallon."""
-    money = tell_currency(placed["price"].look) if "price" in placed else ""
-    if not money and _is_american(looks):
-        return True
+    money = (tell_currency(placed["price"].look) if "price" in placed else "") or tell_currency_beside(looks)
     by_gallon = any("mpg" in fold(look.header).split() for look in looks)
-    return by_gallon or (money or tell_currency_beside(looks)) in ("GBP", "USD")
+    in_dollars = money == "USD" and all(word.isascii() for look in looks for word, _ in look.words.most_common(_SAMPLED))
+    return by_gallon or money == "GBP" or in_dollars or (not money and _is_american(looks))
 
 
 def _is_american(looks: Sequence[Look]) -> bool:
     """Say whether dates have the month first."""
     return any(look.dates.share > 0.9 and look.dates.formats[0].startswith("%m") for look in looks)
+
+
+def _place_models(placed: dict[str, Placement], looks: Sequence[Look]) -> dict[str, Placement]:
+    """Take for the model what is called a name or a title and is none; and what is called the make and is none."""
+    used = {placement.look.header for placement in placed.values()}
+    free = [look for look in looks if look.header not in used and look.given and not look.has_titles]
+    for called in ("title", "make") if "model" not in placed else ():
+        named = [look for look in free if header_score(look.header, called) == 1 and look.distinct_share < 0.5]
+        if "make" in placed and named:
+            return placed | {"model": Placement(named[0], 0.0, by_name=False)}
+    return placed
 
 
 def _find_title(placed: Mapping[str, Placement], looks: Sequence[Look]) -> Look | None:
@@ -110,10 +122,10 @@ def _find_title(placed: Mapping[str, Placement], looks: Sequence[Look]) -> Look 
     return next((look for look in looks if look.has_titles and look.header not in used), None)
 
 
-def _find_strays(looks: Mapping[str, Look]) -> dict[str, frozenset[str]]:
-    """Return for each column the words that are another's, where cells slid: those are most of what columns do not know."""
+def _find_strays(looks: Mapping[str, Look]) -> dict[str, frozenset[str]] | None:
+    """Return for each column the words that are another's where cells slid, so that those are most of what columns do not know."""
     unknown = {
-        name: {word: count for word, count in look.words.items() if fold(word) not in vocabulary(name)}
+        name: {word: count for word, count in look.words.items() if meaning_of(word, name) is None}
         for name, look in looks.items()
         if name != "vin"
     }
@@ -121,8 +133,10 @@ def _find_strays(looks: Mapping[str, Look]) -> dict[str, frozenset[str]]:
         name: frozenset(
             word
             for word, count in words.items()
-            if any(
-                look.words[word] > count or (other != "vin" and fold(word) in vocabulary(other))
+            if VIN.fullmatch(word)
+            or not any(map(str.isalpha, word))
+            or any(
+                look.words[word] > count or (other != "vin" and meaning_of(word, other) is not None)
                 for other, look in looks.items()
                 if other != name
             )
@@ -130,7 +144,7 @@ def _find_strays(looks: Mapping[str, Look]) -> dict[str, frozenset[str]]:
         for name, words in unknown.items()
     }
     slid = sum(words[word] for name, words in unknown.items() for word in strays[name])
-    return strays if slid > 0.5 * sum(sum(words.values()) for words in unknown.values()) else {}
+    return strays if slid > 0.5 * sum(sum(words.values()) for words in unknown.values()) else None
 
 
 def _find_options(looks: Sequence[Look]) -> dict[str, Table]:
@@ -138,10 +152,11 @@ def _find_options(looks: Sequence[Look]) -> dict[str, Table]:
     options: dict[str, Table] = {}
     for look in looks:
         slug = re.sub(r"[^a-z0-9]+", "_", fold(look.header)).strip("_").removeprefix("is_").removeprefix("has_")
-        is_option = len(look.words) <= 4 and look.known_share("boolean") == 1 and header_score(look.header, "other") < 1
+        says = {meaning_of(word, "boolean") for word in look.words}
+        is_option = len(says | ({""} & set(look.missing))) > 1 and None not in says and header_score(look.header, "other") < 1
         if is_option and slug and f"has_{slug}" not in options and len(options) < _MOST_OPTIONS:
             table = describe_column("first_owner", look)
-            options[f"has_{slug}"] = Table({"kind": "boolean", **table.keys}, table.comment)
+            options[f"has_{slug}"] = Table({"kind": "boolean", **table.keys}, table.comment, table.checks)
     return options
 
 
@@ -172,6 +187,7 @@ def _write_head(name: str, currency: str, doubt: str, sources: Sequence[Source])
     return [
         *(f"# {line}" for line in lines),
         f"title = {write_value(name.replace('_', ' ').title())}",
+        *(["synthetic = true"] if all((source.path.parent / SYNTHETIC_NOTE_NAME).exists() for source in sources) else []),
         f"currency = {write_value(currency)}" + (f"  # CHECK: {doubt}" if doubt else ""),
         "",
     ]

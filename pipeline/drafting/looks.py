@@ -12,11 +12,11 @@ import pandas as pd
 
 from pipeline.drafting import dates
 from pipeline.drafting.amounts import Amounts, look_at_amounts
-from pipeline.drafting.dictionary import currencies, fold, missing_marks, unit_words, vocabulary
-from pipeline.stages.parse import clean_text
+from pipeline.drafting.dictionary import currencies, fold, meaning_of, missing_marks, unit_words, vocabulary
+from pipeline.stages.parse import clean_text, usual_digits
 
 YEAR = re.compile(r"(?<!\d)(19[2-9]\d|20[0-4]\d)(?!\d)")
-_VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
+VIN = re.compile(r"[A-HJ-NPR-Z0-9]{17}")
 _MIN_TITLE = 0.6  # of the cells must begin with a make for it to be taken from there
 
 
@@ -55,8 +55,7 @@ class Look:
 
     def known_share(self, column: str) -> float:
         """Return which share of the given cells the vocabulary of a column knows."""
-        known = vocabulary(column)
-        return self.share(lambda word: fold(word) in known)
+        return self.share(lambda word: meaning_of(word, column) is not None)
 
     @cached_property
     def distinct_share(self) -> float:
@@ -80,7 +79,7 @@ def look_at_column(header: str, cells: pd.Series) -> Look:
     words: Counter[str] = Counter()
     missing: Counter[str] = Counter()
     for cell, count in counted.items():
-        text = clean_text(str(cell))
+        text = usual_digits(clean_text(str(cell)))
         if not text or text.casefold() in missing_marks():
             missing[text] += int(count)
         else:
@@ -89,8 +88,10 @@ def look_at_column(header: str, cells: pd.Series) -> Look:
 
 
 def make_in(text: str) -> str | None:
-    """Return the words that name a make at the beginning of a title, as they stand there; None where there is none, or nothing else."""
+    """Return the words that name a make at the beginning of a title, behind a year at most; None where there is none, or nothing else."""
     tokens = clean_text(text).split()
+    if tokens and YEAR.fullmatch(tokens[0]):
+        tokens = tokens[1:]
     for size in (3, 2, 1):
         if len(tokens) > size and fold(" ".join(tokens[:size])) in vocabulary("make"):
             return " ".join(tokens[:size])
@@ -129,6 +130,10 @@ def _mileage(look: Look) -> float:
 
 
 def _engine(look: Look) -> float:
+    if any("cyl" in affix for affix in look.amounts.affixes):
+        return 0.0
+    if look.share(lambda word: bool(LITRES.search(word))) > 0.5:
+        return 0.9
     return max(_between(look.measures, 0.5, 9), _between(look.amounts, 500, 9_000))
 
 
@@ -139,7 +144,7 @@ def _identity(look: Look) -> float:
 
 def _text(look: Look) -> float:
     is_text = look.share(lambda word: any(letter.isalpha() for letter in word))
-    return 0.7 * is_text if len(look.words) > 1 else 0.1
+    return 0.7 * is_text if len(look.words) > 1 else 0.35
 
 
 def _model(look: Look) -> float:
@@ -170,7 +175,7 @@ _QUESTIONS: dict[str, Callable[[Look], float]] = {
     "seats": lambda look: _between(look.amounts, 2, 20),
     "first_owner": lambda look: look.known_share("boolean"),
     "advert_id": _identity,
-    "vin": lambda look: look.share(lambda word: bool(_VIN.fullmatch(word.upper()))),
+    "vin": lambda look: look.share(lambda word: bool(VIN.fullmatch(word.upper()))),
     "posted_on": lambda look: look.dates.share,
 }
 
@@ -183,6 +188,7 @@ def _between_ranges(look: Look) -> float:
     return look.amounts.share_of_ranges if 2 <= look.amounts.median <= 5 else 0.0
 
 
+LITRES = re.compile(r"(?<![\d.,])(\d{1,2}(?:[.,]\d+)?) ?(?:l|litres?|liters?|л)\b", re.IGNORECASE)
 TWO_POWERS = re.compile(
     r"kw\D{0,4}\d+\s*(ps|hp|ch|cv|km|bhp|л)|\d\s*(?:ps|hp|ch|cv|km|bhp|л\.?с\.?)\D{0,4}\d+\s*(?:kw|квт)", re.IGNORECASE
 )

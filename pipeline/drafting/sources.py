@@ -9,28 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from charset_normalizer import from_bytes
 
+from pipeline.drafting.dictionary import known_words
 from pipeline.errors import ColumnMissing, DeliveryUnreadable, UsageWrong
 from pipeline.market import Files, fold_header
 from pipeline.services import formats, tables
 
 _SEPARATORS = (",", ";", "\t", "|", ":", "^", "~")
+# Of a folder's files, what are likely its adverts: a note beside them is none.
+_ENDINGS = frozenset(f".{ending}" for ending in "csv tsv json jsonl ndjson parquet xlsx xls xlsb ods gz zip".split())  # noqa: SIM905
 _SAMPLE_BYTES = 200_000
 _SAMPLE_LINES = 200
+# Of the ways to write a letter as one byte, the more usual first.
 _ENCODINGS = (
-    "utf_8",
     "cp1252",
     "cp1250",
     "cp1251",
     "cp1254",
     "cp1256",
-    "iso8859_2",
-    "koi8_r",
+    "iso8859-2",
+    "koi8-r",
+    "iso8859-9",
+    "cp866",
     "cp1253",
     "cp1257",
-    "utf_16",
-    "utf_32",
+    "cp1255",
 )
 _MARKS = {b"\xff\xfe\0\0": "utf-32", b"\0\0\xfe\xff": "utf-32", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
@@ -91,7 +94,8 @@ def _list_files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files.extend(sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith(".")))
+            inside = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+            files.extend([one for one in inside if one.suffix.lower() in _ENDINGS] or inside)
         elif path.is_file():
             files.append(path)
         else:
@@ -123,13 +127,16 @@ def _find_encoding(content: bytes) -> str:
         pass
     else:
         return "utf-8"
-    best = from_bytes(content[:_SAMPLE_BYTES], cp_isolation=list(_ENCODINGS)).best()
-    found = str(best.encoding).replace("_", "-") if best else "cp1252"
+    fitting = [encoding for encoding in _ENCODINGS if _fits(content, encoding)]
+    return max(fitting, key=lambda encoding: known_words(content[:_SAMPLE_BYTES].decode(encoding)), default="latin-1")
+
+
+def _fits(content: bytes, encoding: str) -> bool:
     try:
-        content.decode(found)
-    except (UnicodeDecodeError, LookupError):
-        return "latin-1"
-    return found
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _find_separator(text: str) -> str:

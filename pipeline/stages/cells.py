@@ -111,6 +111,7 @@ def cell_reader(column: Column, kind: Kind, market: Market) -> CellReader:
 
     def read_cell(cell: str) -> tuple[Any, bool]:
         text = parse.clean_text(cell)
+        text = parse.usual_digits(text) if kind in ("number", "date") else text
         if text in missing and text.casefold() not in own_words:
             return None, True
         found = pattern.search(text) if pattern else None

@@ -28,6 +28,15 @@ def clean_text(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def usual_digits(text: str) -> str:
+    """Return text with Arabic and Persian digits written as the usual ones.
+
+    >>> usual_digits("٢٠١٥ كم")
+    '2015 كم'
+    """
+    return text if text.isascii() else text.translate(_DIGITS)
+
+
 def parse_number(text: str, decimal_mark: str = ".") -> float | None:
     """Read a number with its thousands grouped by blanks, apostrophes or the other mark; None if it is none.
 
@@ -40,7 +49,7 @@ def parse_number(text: str, decimal_mark: str = ".") -> float | None:
     (450000.0, 2015.0)
     """
     if not text.isascii():
-        text = text.translate(_DIGITS).replace("\u066b", decimal_mark).replace("\u066c", "," if decimal_mark == "." else ".")
+        text = usual_digits(text).replace("\u066b", decimal_mark).replace("\u066c", "," if decimal_mark == "." else ".")
     match = _PATTERNS[decimal_mark].fullmatch(text.strip().strip(_CURRENCY).strip())
     if match is None:
         return None

@@ -10,6 +10,9 @@ import pytest
 
 from benchmarks import ratings
 from pipeline import paths
+from pipeline.drafting.draft import draft_market
+from pipeline.drafting.preview import preview_market
+from pipeline.drafting.sources import read_sources
 from pipeline.listing import NOT_RATED
 from pipeline.market import Market
 from pipeline.market_files import load_market
@@ -295,3 +298,19 @@ def test_uk_raw_reads_both_layouts():
     # Both stand in one layout alone, beside what the other layout keeps in the same columns.
     assert rows["fuel_economy_mpg"].notna().sum() == 8_358
     assert rows["tax_gbp"].notna().sum() == 8_339
+
+
+@pytest.mark.parametrize("market", ["avito_ma", "kijiji_ca", "craigslist_us", "uk"])
+def test_a_draft_of_a_real_market_says_what_its_own_file_says(tmp_path, market):
+    folder = folder_of(market)
+    files = [folder / "listings.csv"] if market == "avito_ma" else sorted(folder.glob("*.csv"))[:8]
+    sources = read_sources(files)
+    (tmp_path / "drafted.toml").write_text(draft_market("drafted", sources).text, encoding="utf-8")
+    drafted, ours = load_market("drafted", (tmp_path,)), load_market(market, tuple(paths.market_folders()))
+    assert preview_market(drafted, sources).accepted > 0.97 * preview_market(ours, sources).accepted
+    headers = {header for source in sources for header in source.table.rows.columns}
+    for name in ("price", "make", "model", "year", "mileage_km", "fuel", "gearbox", "body", "drive", "color", "condition", "vin"):
+        known = [header for header in ours.columns[name].headers if header in headers] if name in ours.columns else []
+        if known:
+            assert drafted.columns[name].headers[0] in known
+            assert drafted.columns[name].unit in (ours.columns[name].unit, "km")
