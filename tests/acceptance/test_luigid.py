@@ -161,7 +161,7 @@ def test_many_workers_at_one_folder_build_each_result_once_and_right_though_one_
     printed = [run.communicate(timeout=500)[0] for run in runs]
 
     assert [run.returncode for run in runs] == [-signal.SIGKILL, 0, 0, 0], printed
-    built = [line.split(" built ")[1].split(" in ")[0] for line in "".join(printed).splitlines() if " built " in line]
+    built = [line.split(" built ")[1].split(" in ")[0].strip() for line in "".join(printed).splitlines() if " built " in line]
     assert len(built) == len(set(built))
     assert set(built) <= set(project.manifests())
     assert project.leftovers() == []
