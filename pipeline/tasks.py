@@ -415,12 +415,9 @@ class Evaluate(PointedStage):
 
     def settings(self) -> Any:
         """Depend on what the metrics say about the market, and on the sample that the model learnt from."""
-        terms = self.terms()
-        return {"currency": terms.currency, "synthetic": terms.synthetic, "sample": self._sample()}
-
-    def _sample(self) -> dict[str, int]:
-        (train,) = self.upstream("Train")
-        return {"max_listings": train.max_listings, "seed": train.seed}
+        terms, (train,) = self.terms(), self.upstream("Train")
+        sample = {"max_listings": train.max_listings, "seed": train.seed}
+        return {"currency": terms.currency, "synthetic": terms.synthetic, "sample": sample}
 
     def build(self, folder: Path) -> None:
         """Write metrics, errors by segment, and every judged listing with its estimate."""
@@ -430,10 +427,10 @@ class Evaluate(PointedStage):
         from pipeline.services import documents, frames, models
         from pipeline.stages import card, evaluate
 
-        (split,), sample = self.upstream("Split"), self._sample()
+        (split,), settings = self.upstream("Split"), self.settings()
         train, test = (split.folder / name for name in ("train.parquet", "test.parquet"))
-        learnt = learning.read_learnt(train, sample["max_listings"], sample["seed"])
-        facts = {"market": self.market, "currency": self.terms().currency, "synthetic": self.terms().synthetic}
+        learnt = learning.read_learnt(train, **settings.pop("sample"))
+        facts = {"market": self.market, **settings}
         facts |= {**documents.read_document(split.folder / "account.json"), **learning.count_learnt(train, len(learnt))}
         self.tell("judging model and baselines", 0.2)
         with threadpool_limits(1):
