@@ -55,6 +55,11 @@ def tell_metrics(metrics: Mapping[str, Any]) -> list[str]:
         f"judged on {metrics['n_test']:,}{label} adverts split {metrics['split']}: mean error {metrics['mae']:,.0f} {money}, "
         f"median {metrics['median_ape']:.1%}; intervals hold {metrics['interval_coverage']:.1%}",
         *(
+            [f"learnt from a sample of {metrics['n_train']:,} of {metrics['n_train_of']:,} adverts ([Train] max_listings)"]
+            if "n_train_of" in metrics
+            else []
+        ),
+        *(
             f"baseline {name}: mean error {errors['mae']:,.0f} {money}, median {errors['median_ape']:.1%}"
             for name, errors in metrics["baselines"].items()
         ),

@@ -228,6 +228,10 @@ class Check(DatedStage):
 class Clean(DatedStage):
     """Fold accepted rows into listings with their price history."""
 
+    memory_mb: int = CountParameter(
+        default=1000, least=200, significant=False, description="MB for sorting more rows than are folded at once."
+    )
+    libraries = (*TABLES, "duckdb")
     consumes = {"Check": (), "Ingest": ("accepted.parquet",)}
 
     def requires(self) -> list[Any]:
@@ -241,14 +245,10 @@ class Clean(DatedStage):
 
     def build(self, folder: Path) -> None:
         """Write listings, prices and their account."""
-        from pipeline.services import documents, frames
-        from pipeline.stages import clean
+        from pipeline import folding
 
-        accepted = [frames.read_frame(task.folder / "accepted.parquet") for task in self.upstream("Ingest")]
-        folded = clean.fold_listings(accepted, self.settings()["nights"])
-        frames.write_frame(folded.listings, folder / "listings.parquet")
-        frames.write_frame(folded.prices, folder / "prices.parquet")
-        documents.write_document(folded.account, folder / "account.json")
+        accepted = [task.folder / "accepted.parquet" for task in self.upstream("Ingest")]
+        folding.fold_deliveries(accepted, self.settings()["nights"], folder, self.memory_mb)
 
     def summary(self) -> list[str]:
         """Tell how many cars the rows are."""
@@ -268,14 +268,9 @@ class Split(DatedStage):
 
     def build(self, folder: Path) -> None:
         """Write a frame for each part, so that nothing fitted can read what judges it."""
-        from pipeline.services import documents, frames
-        from pipeline.stages import split
+        from pipeline import dividing
 
-        listings = frames.read_frame(self.folder_of("Clean") / "listings.parquet")
-        parts = split.split_listings(listings, self.test_share, self.min_judged)
-        frames.write_frame(parts.train, folder / "train.parquet")
-        frames.write_frame(parts.test, folder / "test.parquet")
-        documents.write_document(parts.account, folder / "account.json")
+        dividing.divide_listings(self.folder_of("Clean") / "listings.parquet", self.test_share, self.min_judged, folder)
 
 
 class Fitting(Sent, DatedStage):
@@ -306,6 +301,7 @@ class Trial(Fitting):
 
     number: int = CountFromZeroParameter(description="Which candidate; 0 is the recipe as it is.")
     profile: str = WordParameter(default="full", words=PROFILES, config_path={"section": "Train", "name": "profile"})
+    max_listings: int = CountFromZeroParameter(default=0, config_path={"section": "Train", "name": "max_listings"})
     seed: int = CountFromZeroParameter(default=0)
     jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
 
@@ -316,11 +312,12 @@ class Trial(Fitting):
 
     def build(self, folder: Path) -> None:
         """Write the candidate's factors and errors."""
-        from pipeline.services import documents, frames
+        from pipeline import learning
+        from pipeline.services import documents
         from pipeline.stages import tune
         from pipeline.valuation.members import Hyperparameters
 
-        listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
+        listings = learning.read_learnt(self.folder_of("Split") / "train.parquet", self.max_listings, self.seed)
         candidate = tune.draw_candidate(self.number, Hyperparameters(profile=self.profile, seed=self.seed))
         trial = tune.try_candidate(listings, self.settings()["features"], candidate, self.tell, self.map_folds())
         documents.write_document(trial, folder / "trial.json")
@@ -355,6 +352,9 @@ class Train(Fitting):
     """Fit the price model and calibrate its intervals."""
 
     profile: str = WordParameter(default="full", words=PROFILES, description="full, or quick: one model, in seconds.")
+    max_listings: int = CountFromZeroParameter(
+        default=0, description="Most listings to learn from: a sample where there are more; 0: all."
+    )
     seed: int = CountFromZeroParameter(default=0)
     jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
     iterations_factor: float = FactorParameter(default=1.0, description="What each member's own settings are multiplied by.")
@@ -383,14 +383,15 @@ class Train(Fitting):
 
     def build(self, folder: Path) -> None:
         """Write the fitted model."""
-        from pipeline.services import documents, frames, models
+        from pipeline import learning
+        from pipeline.services import documents, models
         from pipeline.stages import train
 
         factors = {name: getattr(self, name) for name in FACTORS}
         if self.tuned:
             factors = documents.read_document(self.folder_of("Tune") / "best.json")["factors"]
         hyperparameters = train.Hyperparameters(profile=self.profile, seed=self.seed, **factors)
-        listings = frames.read_frame(self.folder_of("Split") / "train.parquet")
+        listings = learning.read_learnt(self.folder_of("Split") / "train.parquet", self.max_listings, self.seed)
         model = train.fit_model(listings, self.settings()["features"], hyperparameters, self.level, self.tell, self.map_folds())
         models.save_model(model, folder / models.MODEL_FILE)
         models.describe_model(folder)
@@ -450,26 +451,30 @@ class Evaluate(PointedStage):
         return [self.before(Train), self.before(Split)]
 
     def settings(self) -> Any:
-        """Depend on what the metrics say about the market."""
-        terms = self.terms()
-        return {"currency": terms.currency, "synthetic": terms.synthetic}
+        """Depend on what the metrics say about the market, and on the sample that the model learnt from."""
+        terms, (train,) = self.terms(), self.upstream("Train")
+        sample = {"max_listings": train.max_listings, "seed": train.seed}
+        return {"currency": terms.currency, "synthetic": terms.synthetic, "sample": sample}
 
     def build(self, folder: Path) -> None:
         """Write metrics, errors by segment, and every judged listing with its estimate."""
         from threadpoolctl import threadpool_limits
 
+        from pipeline import learning
         from pipeline.services import documents, frames, models
         from pipeline.stages import card, evaluate
 
-        parts = self.folder_of("Split")
-        learnt, test = (frames.read_frame(parts / f"{name}.parquet") for name in ("train", "test"))
-        facts = {"market": self.market, **self.settings(), **documents.read_document(parts / "account.json")}
+        (split,), settings = self.upstream("Split"), self.settings()
+        train, test = (split.folder / name for name in ("train.parquet", "test.parquet"))
+        learnt = learning.read_learnt(train, **settings.pop("sample"))
+        facts = {"market": self.market, **settings}
+        facts |= {**documents.read_document(split.folder / "account.json"), **learning.count_learnt(train, len(learnt))}
         self.tell("judging model and baselines", 0.2)
         with threadpool_limits(1):
             model = models.load_model(self.folder_of("Train"))
-            judgement = evaluate.judge_model(model, learnt, test, facts)
-        (split,) = self.upstream("Split")
-        made = card.make_card(model, judgement.metrics, learnt, test, split.manifest.digests(("train.parquet", "test.parquet")))
+            judgement = evaluate.judge_chunks(model, learnt, frames.read_chunks(test), frames.count_rows(test), facts)
+        dates = frames.read_frame(test, ["first_seen_on", "last_seen_on"])
+        made = card.make_card(model, judgement.metrics, learnt, dates, split.manifest.digests(("train.parquet", "test.parquet")))
         documents.write_document(made, folder / "card.json")
         documents.write_document(judgement.metrics, folder / "metrics.json")
         frames.write_frame(judgement.segments, folder / "segments.parquet")
@@ -598,12 +603,13 @@ class Promote(NightStage):
         """Return the judged model as a champion to be."""
         (train,), (split,), (evaluate,) = (self.upstream(family) for family in ("Train", "Split", "Evaluate"))
         account = json.loads((split.folder / "account.json").read_bytes())
+        metrics = json.loads((evaluate.folder / "metrics.json").read_bytes())
         return champion.Seat(
             version=(receipts.read_receipt(evaluate.folder) or {})["version"],
             fingerprint=train.manifest.fingerprint,
             folder=train.folder.as_posix(),
             data_as_of=self.newest_delivery(),
-            n_learnt=account["n_train"],
+            n_learnt=metrics["n_train"],
             trained_until=account["trained_until"],
             evaluation=evaluate.folder.as_posix(),
             split=split.folder.as_posix(),

@@ -25,6 +25,7 @@ _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # .xls, and everything else that Office wrote before 2007
 _PARQUET = b"PAR1"
+_BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 _SPREADSHEETS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")  # members of .xlsx, .xlsb and .ods
 _MAX_SHEET_BYTES = 2_000_000_000  # a spreadsheet is unpacked in memory as a whole
 _DEEPEST = 3  # levels of a JSON object that become columns
@@ -66,9 +67,14 @@ def read_records(content: bytes, missing: Callable[[list[str]], Sequence[str]]) 
         return _read_spreadsheet(content, missing)
     if content.startswith(_PARQUET):
         return _read_parquet(content)
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+    if content.lstrip(_BEFORE_JSON)[:1] in (b"{", b"["):
         return _read_json(content)
     return None
+
+
+def is_other(head: bytes) -> bool:
+    """Say whether bytes that begin so may be no CSV: an archive, a spreadsheet, JSON or parquet."""
+    return head.startswith((_ZIP, _EMPTY_ZIP, _OLD_OFFICE, _PARQUET)) or head.lstrip(_BEFORE_JSON)[:1] in (b"{", b"[")
 
 
 def as_frame(headers: Sequence[str], records: Iterable[Sequence[str]]) -> pd.DataFrame:

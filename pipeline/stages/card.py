@@ -29,7 +29,7 @@ def make_card(
         "estimates": "what a car is advertised at, not what it is sold for",
         "data": {
             "digests": dict(digests),
-            "learnt_from": _describe(learnt),
+            "learnt_from": {**_describe(learnt), **({"of": metrics["n_train_of"]} if "n_train_of" in metrics else {})},
             "judged_on": _describe(test),
             "split": metrics["split"],
             "trained_until": metrics["trained_until"],

@@ -172,7 +172,7 @@ def _respell(values: pd.Series, words: Iterable[str]) -> pd.Series:
 
 def _tell_refusals(verdicts: Verdicts) -> list[str]:
     reasons: list[list[str]] = [[] for _ in range(verdicts.size)]
-    for mask, reason, texts in verdicts.refused:
+    for mask, reason, texts, _ in verdicts.refused:
         for place in np.flatnonzero(mask):
             text = str(texts[place])
             reasons[place].append(f"{reason}: {text[:_SHOWN]!r}" if text else reason)

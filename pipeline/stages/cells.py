@@ -62,11 +62,15 @@ def read_columns(
 
 @dataclass(frozen=True)
 class Homecoming:
-    """The readings after strays went home, how many cells went from where to where, and how many of each column are lost."""
+    """The readings after strays went home, how many cells went from where to where, how many of each column are lost, and the first of these.
+
+    `first_lost` tells by position where that cell stood, and its text.
+    """
 
     readings: dict[str, Reading]
     moved: dict[str, int]
     lost: dict[str, int]
+    first_lost: dict[str, tuple[int, str]]
 
 
 def send_home(readings: Mapping[str, Reading], market: Market) -> Homecoming:
@@ -249,5 +253,11 @@ def _settle(before: Mapping[str, Reading], claims: Mapping[str, list[tuple[str, 
     for name, reading in readings.items():  # where a cell left and none arrived, the column is missing
         left = reading.is_unreadable & ~strays[name]
         readings[name] = Reading(reading.cells, reading.values, reading.is_missing | left, reading.is_unreadable & ~left)
-    lost = {name: int(mask.sum()) for name, mask in strays.items() if mask.any()}
-    return Homecoming(readings, dict(sorted(moved.items())), dict(sorted(lost.items())))
+    lost = {name: mask for name, mask in sorted(strays.items()) if mask.any()}
+    first = {name: int(np.argmax(mask)) for name, mask in lost.items()}
+    return Homecoming(
+        readings,
+        dict(sorted(moved.items())),
+        {name: int(mask.sum()) for name, mask in lost.items()},
+        {name: (place, str(before[name].cells[place])) for name, place in first.items()},
+    )

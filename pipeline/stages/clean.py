@@ -31,6 +31,16 @@ def fold_listings(frames: Sequence[pd.DataFrame], nights: Sequence[str]) -> Fold
     undated).
     """
     rows = pd.concat([_date_rows(frame, night) for frame, night in zip(frames, nights, strict=True)], ignore_index=True)
+    folded = fold_rows(rows)
+    names = name_groups(folded.listings)
+    return Folded(join_groups(folded.listings, names), folded.prices, folded.account)
+
+
+def fold_rows(rows: pd.DataFrame) -> Folded:
+    """Fold all rows of some listings, in order of (delivery, row), each with `seen_on`; their twins may be elsewhere.
+
+    So `listings` has `twin_id` instead of `group_id`.
+    """
     # An undated delivery may hold adverts of many dates, in any order.
     rows = rows.sort_values("seen_on", kind="stable", na_position="first", ignore_index=True)
     kept, n_contested = _settle_identities(rows)
@@ -41,7 +51,6 @@ def fold_listings(frames: Sequence[pd.DataFrame], nights: Sequence[str]) -> Fold
     listings["first_seen_on"] = seen.min().where(seen.count() == grouped.size()).astype("str")
     listings["last_seen_on"] = seen.max().astype("str")
     listings["nights_seen"] = seen.nunique()
-    listings = _group_twins(listings.reset_index())
     prices = _follow_prices(kept)
     account = {
         "listings": len(listings),
@@ -50,7 +59,19 @@ def fold_listings(frames: Sequence[pd.DataFrame], nights: Sequence[str]) -> Fold
         "contested_identities": n_contested,
         "rows_left_out": len(rows) - len(kept),
     }
-    return Folded(listings, prices, account)
+    return Folded(listings.reset_index(), prices, account)
+
+
+def name_groups(listings: pd.DataFrame) -> pd.Series:
+    """Name each set of twins after its oldest member, as a group for each listing: the name stays when younger twins join."""
+    oldest_first = listings.sort_values(["first_seen_on", "listing_id"], na_position="first")
+    names = oldest_first.groupby("twin_id", sort=False)["listing_id"].first()
+    return listings["twin_id"].map(names).astype("str")
+
+
+def join_groups(listings: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
+    """Put the name of each listing's group in the place of what told its twins."""
+    return listings.assign(group_id=names).drop(columns="twin_id")
 
 
 def _settle_identities(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -77,13 +98,6 @@ def _date_rows(frame: pd.DataFrame, night: str) -> pd.DataFrame:
     if night or "posted_on" not in frame:
         return frame.assign(seen_on=pd.Series(night or None, index=frame.index, dtype="str"))
     return frame.assign(seen_on=frame["posted_on"].astype("str"))
-
-
-def _group_twins(listings: pd.DataFrame) -> pd.DataFrame:
-    """Name each set of twins after its oldest member: the name stays when younger twins join."""
-    oldest_first = listings.sort_values(["first_seen_on", "listing_id"], na_position="first")
-    names = oldest_first.groupby("twin_id", sort=False)["listing_id"].first()
-    return listings.assign(group_id=listings["twin_id"].map(names).astype("str")).drop(columns="twin_id")
 
 
 def _follow_prices(rows: pd.DataFrame) -> pd.DataFrame:

@@ -254,6 +254,7 @@ def _tell_model(sources: Sources) -> dict[str, Any]:
         "interval_level": metrics["interval_level"],
         "n_test": metrics["n_test"],
         "n_train": metrics["n_train"],
+        "n_train_of": metrics.get("n_train_of"),
         "baselines": baselines,
         "worse_than": [
             {"baseline": name, "measure": key}

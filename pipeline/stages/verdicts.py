@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,23 +18,34 @@ ROW_EMPTY = "row is empty"
 _DTYPES: dict[Kind, str] = {"number": "float64", "category": "str", "text": "str", "date": "str", "boolean": "boolean"}
 
 
+class Refusal(NamedTuple):
+    """Rows that are refused for one reason, with what stands in each row, and the turn in which it was asked for, whether rows had it or not."""
+
+    mask: np.ndarray
+    reason: str
+    texts: np.ndarray
+    turn: int
+
+
 @dataclass
 class Verdicts:
     """Which rows are refused, and why; of an empty one that says all."""
 
     size: int
     is_empty: np.ndarray
-    refused: list[tuple[np.ndarray, str, np.ndarray]] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    turns: int = 0
 
     def __post_init__(self) -> None:
         if self.is_empty.any():
-            self.refused.append((self.is_empty, ROW_EMPTY, np.full(self.size, "", dtype=object)))
+            self.refused.append(Refusal(self.is_empty, ROW_EMPTY, np.full(self.size, "", dtype=object), 0))
 
     def refuse(self, mask: np.ndarray, reason: str, texts: np.ndarray) -> None:
         """Refuse the rows of the mask for one reason; `texts` holds what stands in each row."""
         mask = mask & ~self.is_empty
+        self.turns += 1
         if mask.any():
-            self.refused.append((mask, reason, texts))
+            self.refused.append(Refusal(mask, reason, texts, self.turns))
 
 
 def find_empty(rows: pd.DataFrame) -> np.ndarray:

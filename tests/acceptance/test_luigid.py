@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -12,10 +13,13 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from .conftest import SMALL, Project
+from pipeline.sample import SamplePlan, write_deliveries
+
+from .conftest import SMALL, Project, new_project
 
 
 class Luigid:
@@ -138,6 +142,31 @@ def test_a_second_run_takes_over_when_the_first_is_killed(project: Project, luig
     assert second.returncode == 0, printed
     assert "Train     built" in printed
     assert project.leftovers() == []
+
+
+def test_many_workers_at_one_folder_build_each_result_once_and_right_though_one_is_killed(
+    project: Project, luigid: Luigid, tmp_path: Path
+) -> None:
+    write_deliveries(project.root / "data/raw/sample", SamplePlan(rows=600, nights=8))
+    alone = new_project(tmp_path / "alone")
+    shutil.copytree(project.root / "data/raw", alone.root / "data/raw")
+    arguments = ("Evaluate", "--scheduler-port", str(luigid.port), "--workers", "2", *SMALL)
+    runs = [project.start_luigi(*arguments) for _ in range(4)]
+    deadline = time.monotonic() + 240
+    while not project.manifests():
+        assert time.monotonic() < deadline, "nothing was ever built"
+        time.sleep(0.05)
+    os.killpg(runs[0].pid, signal.SIGKILL)
+
+    printed = [run.communicate(timeout=500)[0] for run in runs]
+
+    assert [run.returncode for run in runs] == [-signal.SIGKILL, 0, 0, 0], printed
+    built = [line.split(" built ")[1].split(" in ")[0].strip() for line in "".join(printed).splitlines() if " built " in line]
+    assert len(built) == len(set(built))
+    assert set(built) <= set(project.manifests())
+    assert project.leftovers() == []
+    assert alone.evaluate()[0] == 0
+    assert project.outputs() == alone.outputs()
 
 
 def test_a_second_run_tells_its_own_reason_when_the_first_fails(project: Project, luigid: Luigid) -> None:

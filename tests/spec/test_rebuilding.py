@@ -182,6 +182,10 @@ def pretend(_: Project) -> None:
         pytest.param(append("source/stages/metrics.py", "\nNEW = 1\n"), ["Evaluate"], id="helper of one stage"),
         pytest.param(append("source/valuation/features.py", "\nNEW = 1\n"), MODEL, id="helper of two stages"),
         pytest.param(append("source/services/models.py", "\nNEW = 1\n"), MODEL, id="service of two stages"),
+        pytest.param(append("source/ingesting.py", "\nNEW = 1\n"), INGEST_ALL, id="how ingest goes through a delivery"),
+        pytest.param(append("source/services/sorting.py", "\nNEW = 1\n"), ["Clean"], id="how what memory cannot hold is sorted"),
+        pytest.param(append("source/dividing.py", "\nNEW = 1\n"), ["Split"], id="how the parts are written"),
+        pytest.param(append("source/learning.py", "\nNEW = 1\n"), MODEL, id="how those to learn from are read"),
         pytest.param(
             append("source/services/frames.py", "\nNEW = 1\n"),
             sorted([*INGEST_ALL, "Clean", "Evaluate", "Split", "Train"]),
@@ -197,7 +201,7 @@ def pretend(_: Project) -> None:
         pytest.param(code("tasks.py", "Share of the cars that judge", "Share of all cars that judge"), NOTHING, id="another help text"),
         pytest.param(append("source/sample.py", "\nNEW = 1\n"), NOTHING, id="code that no stage uses"),
         pytest.param(append("source/current.py", "\nNEW = 1\n"), NOTHING, id="code that makes no bytes"),
-        pytest.param(code("tasks.py", 'folder / "prices.parquet")', 'folder / "prices.parquet") or None'), ["Clean"], id="code of a task"),
+        pytest.param(code("tasks.py", "folder, self.memory_mb)", "folder, self.memory_mb) or None"), ["Clean"], id="code of a task"),
         pytest.param(append("source/tasks.py", "\nNEW = 1\n"), NOTHING, id="code beside the tasks that none uses"),
         # the market's TOML
         pytest.param(append("markets/tiny.toml", "\n# a thought\n"), NOTHING, id="market: comment"),
@@ -243,6 +247,8 @@ def test_a_change_runs_exactly(project: Project, change: Change, runs: list[str]
         ("Train_min_samples_leaf_factor", "4", MODEL),
         ("Train_level", "0.8", MODEL),
         ("Train_seed", "1", MODEL),
+        ("Train_max_listings", "100", MODEL),
+        ("Clean_memory_mb", "300", NOTHING),
         ("Train_jobs", "2", NOTHING),
         ("Train_max_seconds", "0", NOTHING),
         ("core_workers", "2", NOTHING),

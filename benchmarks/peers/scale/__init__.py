@@ -1,0 +1,1 @@
+"""Programs beside which `benchmarks.scale` measures."""
