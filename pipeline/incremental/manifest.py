@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.incremental.digests import DigestMemory
 from pipeline.incremental.errors import ResultDamaged
+from pipeline.incremental.records import is_below, parse_json
 
 NAME = "manifest.json"
 
@@ -46,11 +47,10 @@ class Manifest:
     def read(cls, folder: Path) -> Manifest | None:
         """Read the manifest of `folder`; None when there is none or it cannot be understood (damaged)."""
         try:
-            fields = json.loads((folder / NAME).read_bytes())
-            files = {name: FileRecord(**record) for name, record in fields.pop("files").items()}
-            return cls(files=files, **fields)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            manifest: Manifest = parse_json((folder / NAME).read_bytes(), cls)
+        except (OSError, ValueError):
             return None
+        return manifest if all(map(is_below, manifest.files)) else None
 
     def damage(self, folder: Path, memory: DigestMemory) -> str | None:
         """Say what is wrong with the files of `folder`, or None.
