@@ -19,6 +19,7 @@ COMMANDS = {
     "backfill": "make the nights of a span in order, reusing what is right",
     "rollback": "make an earlier champion the champion and bar the later one, or lift a bar",
     "gc": "drop results that nothing needs any more",
+    "new-market": "draft the TOML of a market from files that nobody has described yet",
     "sample": "write synthetic deliveries to try the pipeline on",
     "schedule": "print what makes cron, systemd or launchd start the nightly run",
     "luigid": "run the central scheduler and its visualiser on loopback",
@@ -29,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one message and no traceback."""
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    modules = {name: importlib.import_module(f"pipeline.commands.{name}") for name in COMMANDS}
+    modules = {name: importlib.import_module(f"pipeline.commands.{name.replace('-', '_')}") for name in COMMANDS}
     for name, summary in COMMANDS.items():
         modules[name].add_arguments(subparsers.add_parser(name, help=summary, description=modules[name].__doc__))
     options, more = parser.parse_known_args(argv)

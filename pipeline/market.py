@@ -42,7 +42,7 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Where one canonical column comes from and which values it may take.
 
     A row takes the first of the `headers` whose cell can be read. `values` is a closed vocabulary unless other words
-    are kept.
+    are kept. `units` are words that may stand before or after a number, each the name of a unit or a factor: "mi", "lakh".
     """
 
     headers: tuple[str, ...] = ()
@@ -51,14 +51,21 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     required: bool = False
     parser: Literal["plain", "range"] = "plain"
     pattern: str = ""
-    date_format: str = "%Y-%m-%d"
+    date_format: str | tuple[str, ...] = "%Y-%m-%d"
+    decimal_mark: Literal["", ".", ","] = ""  # that of [rows]
     unit: str = ""
+    units: dict[str, str | Annotated[float, msgspec.Meta(gt=0)]] = {}
     large_unit: LargeUnit | None = None
     limits: tuple[float, float] | None = None
     values: dict[str, str | bool] = {}
     others: Literal["missing", "keep"] = "missing"
     missing: tuple[str, ...] = ()
     feature: bool = True
+
+    @property
+    def date_formats(self) -> tuple[str, ...]:
+        """The formats of its dates: the first that fits wins."""
+        return (self.date_format,) if isinstance(self.date_format, str) else self.date_format
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

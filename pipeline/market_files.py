@@ -196,8 +196,9 @@ def _column_problems(name: str, column: Column) -> list[str]:
         problems.append("needs either `headers` or `file_name`.")
     problems.extend(_number_problems(column, column.kind or listing.COLUMNS.get(name, "number")))
     problems.extend(_words_clash(column))
-    if not _tells_days(column.date_format):
-        problems.append(f"date_format {column.date_format!r} does not tell one day from another; %Y-%m-%d would.")
+    for date_format in column.date_formats:
+        if not _tells_days(date_format):
+            problems.append(f"date_format {date_format!r} does not tell one day from another; %Y-%m-%d would.")
     for key in ("pattern", "file_name"):
         problems.extend(_pattern_problems(key, getattr(column, key)))
     return problems
@@ -224,7 +225,7 @@ def _tells_days(date_format: str) -> bool:
 def _number_problems(column: Column, kind: str) -> list[str]:
     problems: list[str] = []
     if kind != "number":
-        told = {"limits": column.limits, "unit": column.unit, "large_unit": column.large_unit}
+        told = {"limits": column.limits, "unit": column.unit, "units": column.units, "large_unit": column.large_unit}
         problems.extend(f"{key} is for numbers, and this is a {kind}." for key, value in told.items() if value)
         if column.parser == "range":
             problems.append(f"parser 'range' is for numbers, and this is a {kind}.")
@@ -232,9 +233,7 @@ def _number_problems(column: Column, kind: str) -> list[str]:
         problems.append("values is for words, and this is a number.")
     if column.limits is not None and column.limits[0] > column.limits[1]:
         problems.append(f"limits {list(column.limits)} are upside down: the low one comes first.")
-    for unit in (column.unit, column.large_unit.unit if column.large_unit else ""):
-        if unit and unit not in listing.UNITS:
-            problems.append(f"unit {unit!r} is not known{nearest(unit, list(listing.UNITS))}.")
+    problems.extend(_units_problems(column))
     if column.large_unit and column.limits:
         highest = column.limits[1] / listing.UNITS.get(column.unit, 1.0)
         if column.large_unit.above < highest:
@@ -243,6 +242,16 @@ def _number_problems(column: Column, kind: str) -> list[str]:
                 f"{column.unit or 'as it is'} or {column.large_unit.unit}."
             )
     return problems
+
+
+def _units_problems(column: Column) -> Iterator[str]:
+    named = [unit for unit in column.units.values() if isinstance(unit, str)]
+    for unit in (column.unit, column.large_unit.unit if column.large_unit else "", *named):
+        if unit and unit not in listing.UNITS:
+            yield f"unit {unit!r} is not known{nearest(unit, list(listing.UNITS))}."
+    for word in column.units:
+        if not word.strip() or word.strip()[0].isdecimal():
+            yield f"units names {word!r}, which is no word that can stand beside a number."
 
 
 def _pattern_problems(key: str, pattern: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reads a delivery's bytes as a table of text cells, keeping every row that does not fit."""
+"""Reads a delivery's bytes as a table of text cells, keeping every row that does not fit; what is no CSV by `formats`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import gzip
 import io
 import re
 import zlib
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import pyarrow.csv as pa_csv
 
 from pipeline.errors import ColumnMissing, DeliveryUnreadable
 from pipeline.market import Files, fold_header
+from pipeline.services import formats
 
 MAX_BYTES = 4_000_000_000  # unpacked: a delivery is read into memory as a whole
 _GZIP = b"\x1f\x8b"
@@ -47,7 +50,7 @@ class RawTable:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a delivery's bytes, unpacked where they are gzip's; raises DeliveryUnreadable where that is not possible.
+    """Return a delivery's bytes, unpacked where they are gzip's or a zip's; raises DeliveryUnreadable where that is not possible.
 
     The bytes alone decide, never the name: two names of the same bytes must mean the same rows (see Ingest's recipe).
     """
@@ -55,7 +58,7 @@ def read_bytes(path: Path) -> bytes:
         content = path.read_bytes()
     except PermissionError as error:
         raise DeliveryUnreadable(f"the file may not be read ({error.strerror}); let this user read it") from None
-    return _unpack(content) if content.startswith(_GZIP) else content
+    return _unpack(content) if content.startswith(_GZIP) else formats.unpack_zip(content, MAX_BYTES)
 
 
 def _unpack(content: bytes) -> bytes:
@@ -70,11 +73,14 @@ def _unpack(content: bytes) -> bytes:
 
 
 def read_table(content: bytes, files: Files, required: dict[str, tuple[str, ...]]) -> RawTable:
-    """Read a CSV with the first encoding and separator under which all `required` columns are found.
+    """Read a table; a CSV with the first encoding and separator under which all `required` columns are found.
 
     `required` maps a canonical column to its possible headers. Raises DeliveryUnreadable when the bytes are no table,
     ColumnMissing when no separator shows the required columns.
     """
+    records = formats.read_records(content, lambda headers: _missing(headers, required))
+    if records is not None:
+        return _take_records(*records, required)
     text, encoding = _decode(content, files)
     text = text.lstrip("\ufeff\r\n")  # a file that was saved again and again may begin with more than one mark
     if not text:
@@ -82,6 +88,30 @@ def read_table(content: bytes, files: Files, required: dict[str, tuple[str, ...]
     separator, headers = _choose_separator(text, files, required)
     rows, unreadable = _parse(text, separator, headers)
     return RawTable(rows, unreadable, encoding, separator)
+
+
+def _take_records(
+    headers: list[str], records: list[list[str]], unreadable: list[tuple[int, str]], required: dict[str, tuple[str, ...]]
+) -> RawTable:
+    if missing := _missing(headers, required):
+        wanted = "; ".join(_name_absent(name, required[name], headers) for name in missing)
+        raise ColumnMissing(f"the header lacks {wanted}; it reads {', '.join(headers)[:300]!r}")
+    rows = formats.as_frame(number_headers(headers), records)
+    return RawTable(_number(rows, [number for number, _ in unreadable]), unreadable, "utf-8", "")
+
+
+def number_headers(headers: Sequence[str]) -> list[str]:
+    """Give a header that stands there again its number: price, price (2).
+
+    >>> number_headers(["price", "", "km", "price", "", "price"])
+    ['price', '', 'km', 'price (2)', ' (2)', 'price (3)']
+    """
+    seen: Counter[str] = Counter()
+    numbered = []
+    for header in headers:
+        seen[header] += 1
+        numbered.append(header if seen[header] == 1 else f"{header} ({seen[header]})")
+    return numbered
 
 
 def _decode(content: bytes, files: Files) -> tuple[str, str]:
@@ -172,10 +202,6 @@ def _parse(text: str, separator: str, headers: list[str]) -> tuple[pd.DataFrame,
         unreadable.append((int(row.number or 0) - 1, row.text))
         return "skip"
 
-    if repeated := sorted({header for header in headers if headers.count(header) > 1}):
-        raise DeliveryUnreadable(
-            f"the header names {', '.join(map(repr, repeated))} more than once; rename or drop all but one of them"
-        )
     # A last row of our own: it does not come back when a quote before it was never closed.
     last = ["\x03"] * len(headers)
     content = f"{text}\n{separator.join(last)}\n".encode()
@@ -195,11 +221,11 @@ def _parse(text: str, separator: str, headers: list[str]) -> tuple[pd.DataFrame,
         raise DeliveryUnreadable(
             "the header cannot be told apart from the rows; it must be one line of names, as the rows are of cells"
         )
-    if table.num_rows == 0 or table.slice(table.num_rows - 1).to_pylist() != [dict(zip(headers, last, strict=True))]:
+    if table.num_rows == 0 or [column[-1].as_py() for column in table.columns] != last:
         raise DeliveryUnreadable(
             f"a quote opened in record {table.num_rows + len(unreadable)} is never closed; close it, and write a quote within a quoted cell twice"
         )
-    rows = table.slice(0, table.num_rows - 1).to_pandas()
+    rows = table.slice(0, table.num_rows - 1).rename_columns(number_headers(headers)).to_pandas()
     return _number(rows, [number for number, _ in unreadable]), unreadable
 
 

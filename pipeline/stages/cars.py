@@ -115,7 +115,7 @@ def lenient_reader(name: str, market: Market) -> cells.CellReader:
     read = cells.market_reader(name, market)
     if kind != "number":
         return read
-    unit, mark = measures.unit_of(name), market.rows.decimal_mark
+    unit, mark = measures.unit_of(name), column.decimal_mark or market.rows.decimal_mark
     # What a pattern keeps out may be another column's; only a unit says that it is this one's.
     needs_unit = bool(column.pattern)
     factor = listing.UNITS[column.unit] if column.unit else 1.0

@@ -99,7 +99,7 @@ def cell_reader(column: Column, kind: Kind, market: Market) -> CellReader:
     A word of the column's vocabulary is never missing, though "" may mean no in one column and missing elsewhere. A
     missing mark that is a number holds for that number however it is written: 0 for 0.00.
     """
-    read = _value_reader(column, kind, market.rows.decimal_mark)
+    read = _value_reader(column, kind, column.decimal_mark or market.rows.decimal_mark)
     own_words = {parse.clean_text(word).casefold() for word in column.values}
     missing = {parse.clean_text(word) for word in (*market.rows.missing, *column.missing)}
     numbers = {read(word) for word in missing} - {None} if kind == "number" else set()
@@ -120,25 +120,57 @@ def _value_reader(column: Column, kind: Kind, decimal_mark: str) -> Callable[[st
     if kind == "number":
         read = parse.parse_range if column.parser == "range" else parse.parse_number
         convert = _converter(column)
-        return lambda text: convert(read(text, decimal_mark))
+        split = _unit_splitter(column)
+        return lambda text: convert(read((parts := split(text))[0], decimal_mark), parts[1])
     if kind == "date":
-        return lambda text: parse.parse_date(text, column.date_format)
+        return lambda text: parse.parse_date(text, *column.date_formats)
     if kind == "boolean":
         return lambda text: parse.parse_boolean(text, column.values)
     return parse.word_reader(column.values, keeps_others=column.others == "keep")
 
 
-def _converter(column: Column) -> Callable[[Any], Any]:
-    """Return what brings a number, or both ends of a range, into the canonical unit."""
-    factor = listing.UNITS[column.unit] if column.unit else 1.0
+def _unit_splitter(column: Column) -> Callable[[str], tuple[str, float | None]]:
+    """Return what takes the market's words for units from around a number: what is left, and their factor (None: there were none)."""
+    if not column.units:
+        return lambda text: (text, None)
+    factors = {parse.clean_text(word).casefold(): unit for word, unit in column.units.items()}
+    words = sorted(factors, key=len, reverse=True)
+
+    def split(text: str) -> tuple[str, float | None]:
+        rest, factor = parse.clean_text(text).casefold(), None
+        while found := next(((word, left) for word in words if (left := _strip_word(word, rest)) is not None), None):
+            unit, rest = factors[found[0]], found[1]
+            factor = (factor or 1.0) * (listing.UNITS[unit] if isinstance(unit, str) else unit)
+        return rest, factor
+
+    return split
+
+
+def _strip_word(word: str, text: str) -> str | None:
+    """Return what is left of a text that ends or begins with the word; None where it does not, or with a longer word."""
+    if text.endswith(word) and not (word[0].isalpha() and text[: -len(word)][-1:].isalpha()):
+        return text[: -len(word)].strip()
+    after = text[len(word) :]
+    if (
+        text.startswith(word)
+        and not (word[-1].isalpha() and after[:1].isalpha())
+        and not (word[-1].isdecimal() and after[:1].isdecimal())
+    ):
+        return after.strip()
+    return None
+
+
+def _converter(column: Column) -> Callable[[Any, float | None], Any]:
+    """Return what brings a number, or both ends of a range, into the canonical unit; its own unit's factor wins."""
+    usual = listing.UNITS[column.unit] if column.unit else 1.0
     large = column.large_unit
 
-    def convert(value: Any) -> Any:
+    def convert(value: Any, factor: float | None) -> Any:
         if value is None:
             return None
         if isinstance(value, tuple):
-            return tuple(map(convert, value))
-        return value * (listing.UNITS[large.unit] if large and value > large.above else factor)
+            return tuple(convert(end, factor) for end in value)
+        return value * (factor or (listing.UNITS[large.unit] if large and value > large.above else usual))
 
     return convert
 

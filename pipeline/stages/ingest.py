@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,9 @@ def ingest_rows(rows: pd.DataFrame, unreadable: Sequence[tuple[int, str]], marke
     well be another name of a column the delivery lacks, DeliveryUnreadable where a column that the market requires is
     there and none of its cells can be read.
     """
-    _refuse_renamed_columns([str(header) for header in rows.columns], market)
+    headers = [str(header) for header in rows.columns]
+    _refuse_repeated_headers(headers, market)
+    _refuse_renamed_columns(headers, market)
     home = cells.send_home(cells.read_columns(rows, market, named), market)
     readings = home.readings
     _refuse_unread_columns(rows.index, readings, market)
@@ -125,17 +128,29 @@ def _show_example(number: int, text: str) -> dict[str, Any]:
 
 def _propose_remedies(readings: Mapping[str, cells.Reading], market: Market) -> list[str]:
     """Propose the other decimal mark where it would read most of a column's unreadable numbers."""
-    mark = "," if market.rows.decimal_mark == "." else "."
-    other = msgspec.structs.replace(market, rows=msgspec.structs.replace(market.rows, decimal_mark=mark))
     remedies = []
     for name, reading in readings.items():
         if market.kind(name) == "number" and reading.is_unreadable.any():
-            read = cells.cell_reader(market.columns[name], "number", other)
+            column = market.columns[name]
+            mark = "," if (column.decimal_mark or market.rows.decimal_mark) == "." else "."
+            read = cells.cell_reader(msgspec.structs.replace(column, decimal_mark=mark), "number", market)
             texts = pd.Series(reading.cells[reading.is_unreadable])
             known = texts.map({text: read(str(text))[0] is not None for text in texts.unique()})
             if known.mean() > 0.5:
-                remedies.append(f"say [rows] decimal_mark = {mark!r}, which would read {name}")
+                place = f"[columns.{name}]" if column.decimal_mark else "[rows]"
+                remedies.append(f"say {place} decimal_mark = {mark!r}, which would read {name}")
     return remedies
+
+
+def _refuse_repeated_headers(headers: list[str], market: Market) -> None:
+    """Refuse a header that stands there twice, unless the market says what the second one is: its number is in its name then."""
+    for header in _unknown_headers(headers, market):
+        base = re.sub(r" \(\d+\)$", "", header)
+        if base.strip() and base != header and base in headers:
+            raise DeliveryUnreadable(
+                f"the header names {base!r} more than once; rename or drop all but one of them, or say what {header!r}, as the next one is "
+                "called here, is: among the headers of a column in the market's TOML, or in [rows] unused"
+            )
 
 
 def _refuse_renamed_columns(headers: list[str], market: Market) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import unicodedata
@@ -11,6 +12,8 @@ from datetime import datetime
 # Blanks that group thousands: plain, no-break, narrow no-break and thin.
 _BLANKS = " \u00a0\u202f\u2009"
 _CURRENCY = "£$€"
+# Arabic and Persian digits and marks, which a market may well write.
+_DIGITS = {ord(digit): str(value) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for value, digit in enumerate(digits)}
 _RANGE = re.compile(r"\s*(?:-|–|—)\s*")
 _TRUE = frozenset({"true", "yes", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "no", "n", "0", "0.0"})
@@ -29,11 +32,15 @@ def parse_number(text: str, decimal_mark: str = ".") -> float | None:
     """Read a number with its thousands grouped by blanks, apostrophes or the other mark; None if it is none.
 
     A currency sign may stand before or after it. Groups must have three digits and one mark throughout, so that a
-    misplaced mark is refused instead of read as a number a thousand times too large.
+    misplaced mark is refused instead of read as a number a thousand times too large; lakhs and crores are grouped by two.
 
     >>> parse_number("£8,000"), parse_number("5 000"), parse_number("1.5"), parse_number("12,34"), parse_number("many")
     (8000.0, 5000.0, 1.5, None, None)
+    >>> parse_number("4,50,000"), parse_number("٢٠١٥")
+    (450000.0, 2015.0)
     """
+    if not text.isascii():
+        text = text.translate(_DIGITS).replace("\u066b", decimal_mark).replace("\u066c", "," if decimal_mark == "." else ".")
     match = _PATTERNS[decimal_mark].fullmatch(text.strip().strip(_CURRENCY).strip())
     if match is None:
         return None
@@ -58,16 +65,16 @@ def parse_range(text: str, decimal_mark: str = ".") -> tuple[float, float] | Non
     return ends[0], ends[1]
 
 
-def parse_date(text: str, date_format: str) -> str | None:
-    """Read a date in strptime's format and return it as an ISO date; None if it is none.
+def parse_date(text: str, *date_formats: str) -> str | None:
+    """Read a date in the first of strptime's formats that fits and return it as an ISO date; None if it is none.
 
-    >>> parse_date("6/23/18", "%m/%d/%y"), parse_date("23.6.", "%m/%d/%y")
-    ('2018-06-23', None)
+    >>> parse_date("6/23/18", "%m/%d/%y"), parse_date("23.6.", "%m/%d/%y"), parse_date("2018-06-23", "%m/%d/%y", "%Y-%m-%d")
+    ('2018-06-23', None, '2018-06-23')
     """
-    try:
-        return datetime.strptime(text.strip(), date_format).date().isoformat()  # noqa: DTZ007  # a date has no zone
-    except ValueError:
-        return None
+    for date_format in date_formats:
+        with contextlib.suppress(ValueError):
+            return datetime.strptime(text.strip(), date_format).date().isoformat()  # noqa: DTZ007  # a date has no zone
+    return None
 
 
 def parse_boolean(text: str, values: Mapping[str, object] | None = None) -> bool | None:
@@ -105,7 +112,8 @@ def _compile(decimal_mark: str) -> re.Pattern[str]:
     mark = re.escape(decimal_mark)
     # ASCII digits alone: \d would also take digits that float() reads but no market writes.
     grouped = rf"[0-9]{{1,3}}(?P<group>{group})[0-9]{{3}}(?:(?P=group)[0-9]{{3}})*"
-    return re.compile(rf"(?P<whole>[+-]?(?:{grouped}|[0-9]+))(?:{mark}(?P<fraction>[0-9]*))?")
+    lakhs = r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}" if decimal_mark == "." else "(?!)"
+    return re.compile(rf"(?P<whole>[+-]?(?:{grouped}|{lakhs}|[0-9]+))(?:{mark}(?P<fraction>[0-9]*))?")
 
 
 _PATTERNS = {mark: _compile(mark) for mark in ".,"}

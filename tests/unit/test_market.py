@@ -108,6 +108,14 @@ def test_four_columns_a_title_and_a_currency_make_a_market(folder):
         ),
         ('doors = { headers = ["d"], limits = [nan, 9] }', "[columns.doors] limits must be of finite numbers, not [NaN, 9]"),
         ('posted_on = { headers = ["d"], date_format = "%Q" }', "date_format '%Q' does not tell one day from another"),
+        ('doors = { headers = ["d"], units = { d = "dors" } }', "[columns.doors] unit 'dors' is not known"),
+        ('doors = { headers = ["d"], units = { d = 0 } }', "[columns.doors] units"),
+        ('doors = { headers = ["d"], units = { 5d = 1 } }', "units names '5d', which is no word that can stand beside a number"),
+        ('fuel = { headers = ["f"], units = { km = "km" } }', "units is for numbers, and this is a category"),
+        (
+            'posted_on = { headers = ["d"], date_format = ["%Y-%m-%d", "%m"] }',
+            "date_format '%m' does not tell one day from another",
+        ),
         ('posted_on = { headers = ["d"], date_format = "%m/%y" }', "date_format '%m/%y' does not tell one day from another"),
         (
             'fuel = { headers = ["f"], values = { Diesel = "diesel", " diesel" = "oil" } }',

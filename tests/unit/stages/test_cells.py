@@ -127,6 +127,35 @@ class TestCells:
         column = Column(headers=("e",), unit="l", large_unit=LargeUnit(unit="cc", above=100), missing=("0", "n/a"))
         assert cell_reader(column, "number", market_of())(cell) == pytest.approx(found)
 
+    @pytest.mark.parametrize(
+        ("cell", "found"),
+        [
+            ("181 000 km", 181_000),
+            ("KM 181 000", 181_000),
+            ("100 mi", 160.9344),
+            ("100 miles", 160.9344),
+            ("100", 160.9344),
+            ("100 mix", None),
+            ("1.5 lakh km", 150_000),
+            ("km", None),
+            ("18 kmpl", None),
+        ],
+    )
+    def test_a_word_beside_a_number_is_its_unit(self, cell, found):
+        units = {"km": "km", "mi": "mile", "miles": "mile", "lakh": 100_000}
+        column = Column(headers=("k",), unit="mile", units=units)
+        assert cell_reader(column, "number", market_of())(cell)[0] == pytest.approx(found)
+
+    def test_the_ends_of_a_range_share_their_unit(self):
+        column = Column(headers=("k",), parser="range", units={"km": "km", "mi": "mile"})
+        assert cell_reader(column, "number", market_of())("10 - 20 mi")[0] == pytest.approx((16.09344, 32.18688))
+
+    def test_a_column_has_a_decimal_mark_of_its_own(self):
+        market = MarketTable(title="", currency="EUR", columns=market_of().columns, rows=Rows(decimal_mark=","))
+        own = Column(headers=("e",), decimal_mark=".")
+        assert cell_reader(own, "number", market)("1.6") == (1.6, False)
+        assert cell_reader(Column(headers=("p",)), "number", market)("15.000") == (15_000, False)
+
     def test_a_word_of_the_vocabulary_is_not_missing(self):
         read = cell_reader(Column(headers=("b",), values={"1": True, "": False}), "boolean", market_of())
         assert [read("1"), read(" "), read("maybe")] == [(True, False), (False, False), (None, False)]

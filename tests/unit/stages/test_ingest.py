@@ -303,3 +303,20 @@ def test_a_delivery_that_is_set_aside_gives_no_row_and_the_reason():
     assert intake.rejected.dtypes.to_dict() == some.rejected.dtypes.to_dict()
     assert intake.account["set_aside"] == "the file is empty"
     assert (intake.account["rows"], intake.account["accepted"]) == (0, 0)
+
+
+class TestHeadersThatStandThereTwice:
+    """A second column of one name is another one, and the market must say what it is."""
+
+    ROWS = pd.DataFrame(
+        {"make": ["VW"], "model": ["Golf"], "year": ["2010"], "price": ["5000"], "price (2)": ["6000"]}, index=[1], dtype="str"
+    )
+
+    def test_they_are_refused_until_the_market_says_what_the_second_one_is(self):
+        with pytest.raises(DeliveryUnreadable, match=r"the header names 'price' more than once; .* say what 'price \(2\)'"):
+            ingest_rows(self.ROWS, [], MARKET, {})
+
+    def test_the_market_may_take_the_second_one_and_leave_out_the_first(self):
+        columns = {**MARKET.columns, "price": Column(headers=("price (2)",))}
+        market = Market(title="", currency="EUR", columns=columns, rows=Rows(unused=("price",)))
+        assert ingest_rows(self.ROWS, [], market, {}).accepted["price"].tolist() == [6000]

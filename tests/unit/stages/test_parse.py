@@ -34,6 +34,11 @@ def test_the_examples_in_the_docstrings_hold():
         ("-3", -3),
         ("+3", 3),
         ("1,234.5", 1234.5),
+        ("4,50,000", 450_000),
+        ("1,23,45,678", 12_345_678),
+        ("٣", 3),
+        ("۱۲۳٬۴۵۶", 123_456),
+        ("١٫٥", 1.5),
     ],
 )
 def test_a_number_is_read_in_the_forms_that_sellers_use(text, number):
@@ -50,7 +55,9 @@ def test_a_misplaced_thousands_mark_is_refused_instead_of_guessed(text):
     assert parse_number(text) is None
 
 
-@pytest.mark.parametrize("text", ["", " ", "-", "£", "many", "1e5", "0x10", "nan", "inf", "1_000", "٣", "1.2.3", "12 km"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "-", "£", "many", "1e5", "0x10", "nan", "inf", "1_000", "३", "1.2.3", "12 km", "4,5,000"]
+)
 def test_what_is_no_number_is_none(text):
     assert parse_number(text) is None
 
@@ -93,6 +100,16 @@ def test_what_is_no_range_is_none(text):
 )
 def test_a_date_becomes_iso_or_none(text, date_format, date):
     assert parse_date(text, date_format) == date
+
+
+def test_the_first_of_several_date_formats_that_fits_wins():
+    formats = ("%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d")
+    assert [parse_date(text, *formats) for text in ("3/4/2024", "12/25/2024", "2024-02-29", "29 Feb")] == [
+        "2024-04-03",
+        "2024-12-25",
+        "2024-02-29",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
