@@ -30,7 +30,8 @@ _LIBRARIES = tuple(
 )
 _STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "pty.spawn", "pickle.find_class", "webbrowser.open")
 _MOVES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.link", "os.chmod", "os.truncate", "shutil.rmtree")
-_HARMLESS = ("uname",)  # by which Python's `platform` asks what machine this is
+# How spreadsheets are read, and how Python's `platform` asks what machine this is.
+_HARMLESS = (["-m", "pipeline.services.sheets"], ["-p"])
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -73,7 +74,7 @@ class _Watch:
         elif event in _MOVES:
             for path in arguments[:2]:
                 self._judge_path(event, path, is_written=True)
-        elif event in _STARTS and arguments[0] not in _HARMLESS:
+        elif event in _STARTS and not _is_harmless(arguments):
             self.touched.append(f"{event} {arguments[:2]!r}"[:200])
         elif event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] not in _LOOPBACK:
             self.touched.append(f"{event} {arguments[1]!r}")
@@ -90,7 +91,10 @@ class _Watch:
 
 _watch = _Watch()
 _is_heard = False
-_is_loud = False
+
+
+def _is_harmless(started: tuple[Any, ...]) -> bool:
+    return len(started) > 1 and isinstance(started[1], list | tuple) and list(started[1][1:]) in _HARMLESS
 
 
 @contextlib.contextmanager
@@ -109,7 +113,7 @@ def watched(folder: Path) -> Iterator[list[str]]:
 
 
 @contextlib.contextmanager
-def timed(seconds: float = MOST_SECONDS) -> Iterator[None]:
+def timed(seconds: float) -> Iterator[None]:
     """Raise Hung where the block takes longer."""
 
     def end(_: int, frame: FrameType | None) -> None:
@@ -117,18 +121,12 @@ def timed(seconds: float = MOST_SECONDS) -> Iterator[None]:
         raise Hung(f"in {where.filename if where else '?'}:{where.lineno if where else 0}")
 
     before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    others = signal.setitimer(signal.ITIMER_REAL, seconds)  # pytest may have set it
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, *others)
         signal.signal(signal.SIGALRM, before)
-
-
-def set_loud() -> None:
-    """Let every traceback be printed: for whoever looks into one."""
-    global _is_loud  # noqa: PLW0603
-    _is_loud = True
 
 
 def feed(read: Callable[[Any], int], value: Any, folder: Path, tally: Tally) -> None:
@@ -137,7 +135,7 @@ def feed(read: Callable[[Any], int], value: Any, folder: Path, tally: Tally) -> 
     started = time.perf_counter()
     touched: list[str] = []
     try:
-        with watched(folder) as touched, timed():
+        with watched(folder) as touched, timed(MOST_SECONDS):
             lost = read(value)
             if lost:
                 tally.note(f"lost {lost} rows", value)
@@ -150,8 +148,6 @@ def feed(read: Callable[[Any], int], value: Any, folder: Path, tally: Tally) -> 
             tally.note(f"traceback SystemExit {error.code}", value)
     except BaseException as error:  # whatever it is, it would have been a traceback
         tally.note(f"traceback {_name(error)}", value)
-        if _is_loud:
-            traceback.print_exc()
     if touched:
         tally.note(f"escape {touched[0]}", value)
     tally.slowest_s = max(tally.slowest_s, time.perf_counter() - started)

@@ -64,11 +64,12 @@ def read_bytes(path: Path) -> bytes:
 def _unpack(content: bytes) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            unpacked = stream.read(MAX_BYTES + 1)
+            most = formats.most_unpacked(len(content), MAX_BYTES)
+            unpacked = stream.read(most + 1)
     except (EOFError, OSError, zlib.error) as error:
         raise DeliveryUnreadable(f"the gzip is damaged or cut short ({error}); fetch the file again") from None
-    if len(unpacked) > MAX_BYTES:
-        raise DeliveryUnreadable(f"the gzip holds more than {MAX_BYTES / 1e9:.0f} GB; split the delivery")
+    if len(unpacked) > most:
+        raise DeliveryUnreadable(f"the gzip holds more than {most / 1e6:,.0f} MB; split the delivery, or unpack it")
     return unpacked
 
 
