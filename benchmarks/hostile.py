@@ -37,7 +37,7 @@ def main() -> int:
         print(json.dumps(_measure(options.child, options.project, options)))
         return 0
     print(
-        "| reader | inputs | tracebacks | hangs | escapes | lost rows | slowest, s | peak memory, MB |\n|---|---|---|---|---|---|---|---|"
+        "| reader | inputs | tracebacks | hangs | escapes | lost rows | slowest, CPU s | peak memory, MB |\n|---|---|---|---|---|---|---|---|"
     )
     worst = 0
     with tempfile.TemporaryDirectory() as folder:
