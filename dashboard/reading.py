@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ from pipeline.current import PointerDamaged, read_pointer
 from pipeline.errors import UserError
 from pipeline.incremental import ledger
 from pipeline.incremental.manifest import Manifest
+from pipeline.incremental.records import parse_json
 from pipeline.market import Market
 from pipeline.market_files import load_market
 from pipeline.services import frames
@@ -178,7 +178,7 @@ def read_market(market: str) -> MarketState:
 
 def read_document(place: Path, name: str) -> Any:
     """Read a JSON document of a result. Raises OSError or ValueError."""
-    return json.loads((place / name).read_bytes())
+    return parse_json((place / name).read_bytes())
 
 
 def read_rows(place: Path, name: str, columns: list[str] | None = None) -> pd.DataFrame:
@@ -494,7 +494,7 @@ def _read_result(folder: str, _modified: int) -> Result | None:
             made_from=tuple(made_from),
             outside=tuple((str(name), str(sha)) for name, sha in recipe["files"].items()),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
@@ -522,7 +522,7 @@ def _is_record(found: Mapping[str, Any]) -> bool:
 
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

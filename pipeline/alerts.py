@@ -17,6 +17,7 @@ from typing import Any
 from pipeline import outbox, paths, recipients
 from pipeline.errors import UserError
 from pipeline.incremental import store
+from pipeline.incremental.records import parse_json
 from pipeline.services import clock
 from pipeline.services.channels import ChannelFailed, Message
 from pipeline.stages import notices as telling
@@ -132,7 +133,7 @@ def read_state(market: str) -> State:
     """Read the incidents of a market; none where nothing was followed yet. Raises AlertsDamaged."""
     path = paths.alerts(market)
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
         incidents = tuple(_read_incident(incident) for incident in found["incidents"])
         notices = tuple(
             Notice(str(notice["what"]), market, _night(notice["night"]), _read_incident(notice["incident"]))

@@ -17,6 +17,7 @@ from pipeline.services.exports import guard_cell
 from pipeline.stages import cars
 
 STATUSES = ("priced", "extrapolated", "refused", UNREADABLE)
+_CSV_END = "\r\n"
 _COUNTED = 10_000  # rows at once
 
 
@@ -68,7 +69,7 @@ def csv_writer(
     stream: TextIO, headers: Sequence[str], separator: str
 ) -> Callable[[Sequence[Sequence[str]], Sequence[Outcome]], None]:
     """Return what writes records with their outcomes as CSV, with no cell that a spreadsheet would run; writes the header at once."""
-    rows = csv.writer(stream, delimiter=separator, lineterminator="\n")
+    rows = csv.writer(_LineEnds(stream), delimiter=separator, lineterminator=_CSV_END)
     rows.writerow([*map(guard_cell, headers), *name_outcomes(headers)])
 
     def write(records: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> None:
@@ -77,6 +78,16 @@ def csv_writer(
             rows.writerow([*map(guard_cell, fill_record(record, len(headers))), *figures, *outcome[3:]])
 
     return write
+
+
+class _LineEnds:
+    """Ends lines by LF in a stream to which csv writes CRLF: else it leaves a CR in a cell bare, which would be two rows."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        self._stream.write(f"{line.removesuffix(_CSV_END)}\n")
 
 
 def _tell_absent(column: str, market: Market, unknown: dict[str, str]) -> str:

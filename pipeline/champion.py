@@ -16,15 +16,19 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pipeline import paths
 from pipeline.contender import KEPT, PROMOTED, REFUSED, Contender
 from pipeline.errors import UserError
 from pipeline.incremental import store
 from pipeline.incremental.manifest import Manifest
+from pipeline.incremental.records import is_below, parse_json
 
 PROMOTE = "promote"
 VERDICT = "verdict.json"
 OUTCOMES = (PROMOTED, REFUSED, KEPT)
+_BAR = {"fingerprint", "who", "at", "why"}
 _PAST = '{"past": true}\n'
 
 
@@ -85,27 +89,31 @@ def read_champion(market: str) -> Champion | None:
     """Read who is champion; None where nobody is yet. Raises ChampionDamaged."""
     path = paths.champion(market)
     try:
-        found = json.loads(path.read_bytes())
-        seats = {"version": found["version"], "fingerprint": found["fingerprint"], **found["model"]}
-        met = Seat(**found["met"]) if found["met"] else None
-        date.fromisoformat(found["as_of"])
-        return Champion(
-            market=found["market"],
-            as_of=found["as_of"],
-            seat=Seat(**seats),
-            met=met,
-            promoted_as_of=found["promoted_as_of"],
-            earlier=tuple(Seat(**seat) for seat in found["earlier"]),
-            barred={str(version): dict(bar) for version, bar in found["barred"].items()},
-            decision=dict(found["decision"]),
-        )
+        found = parse_json(path.read_bytes(), dict[str, Any])
+        seat = {"version": found["version"], "fingerprint": found["fingerprint"], **found["model"]}
+        return _checked(msgspec.convert({**found, "seat": seat}, Champion))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError):
         raise ChampionDamaged(
             f"{path} cannot be understood, so nobody knows which model prices {market}. Bring it back from a backup; "
             f"{paths.journal(market)} tells who was champion. Moved away, the next model is judged as the market's first."
         ) from None
+
+
+def _checked(champion: Champion) -> Champion:
+    """Return what may be acted on. Raises ValueError, KeyError."""
+    date.fromisoformat(champion.as_of)
+    for seat in (champion.seat, *filter(None, [champion.met]), *champion.earlier):
+        if not seat.version.isdecimal() or not all(map(is_below, (seat.folder, seat.evaluation, seat.split))):
+            raise ValueError(f"version {seat.version} names no results")
+        date.fromisoformat(seat.promoted_on)
+        date.fromisoformat(seat.data_as_of or champion.as_of)
+    if not all(bar.keys() >= _BAR for bar in champion.barred.values()):
+        raise ValueError("a bar is not whole")
+    if champion.decision and not all(isinstance(champion.decision[key], str) for key in ("id", "at")):
+        raise ValueError("the decision is not whole")
+    return champion
 
 
 def holder_on(champion: Champion | None, night: str) -> Seat | None:
@@ -266,8 +274,8 @@ def read_journal(market: str) -> list[dict[str, Any]]:
         return []
     for number, line in enumerate(lines, start=1):
         try:
-            entries.append(dict(json.loads(line)))
-        except (ValueError, TypeError):
+            entries.append(parse_json(line, dict[str, Any]))
+        except ValueError:
             raise JournalDamaged(
                 f"{path}, line {number} cannot be understood: {line[:60]!r}. Mend it, or move the file away: a new one is begun."
             ) from None

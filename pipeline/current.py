@@ -10,6 +10,7 @@ from datetime import date
 from pipeline import paths
 from pipeline.errors import UserError
 from pipeline.incremental import store
+from pipeline.incremental.records import is_below, parse_json
 from pipeline.incremental.workspace import run_id
 
 
@@ -39,13 +40,13 @@ def read_pointer(market: str) -> Current | None:
     """Read the pointer of a market; None when there is none. Raises PointerDamaged."""
     path = paths.current(market)
     try:
-        current = Current(**json.loads(path.read_bytes()))
+        current: Current = parse_json(path.read_bytes(), Current)
         if current.as_of:
             date.fromisoformat(current.as_of)
-        is_right = all(isinstance(place, str) for place in current.stages.values())
+        is_right = all(map(is_below, current.stages.values()))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError):
         is_right = False
     if not is_right:
         raise PointerDamaged(f"{path} cannot be understood. The next run of Evaluate for {market} writes it anew.")

@@ -60,8 +60,10 @@ def _read_chain(name: str, folders: tuple[Path, ...], seen: tuple[str, ...]) -> 
 def _parse(path: Path, content: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(content.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:  # also for a number of thousands of digits
         raise MarketInvalid(f"{path} is not valid TOML: {error}.") from None
+    except RecursionError:
+        raise MarketInvalid(f"{path} is no market: its values are nested too deeply.") from None
 
 
 @lru_cache(maxsize=64)

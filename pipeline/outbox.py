@@ -16,6 +16,7 @@ from typing import Any
 from pipeline import paths, recipients
 from pipeline.errors import UserError
 from pipeline.incremental import store
+from pipeline.incremental.records import parse_json
 from pipeline.services.channels import Channel, ChannelFailed, Message
 
 
@@ -126,7 +127,7 @@ def _read_or_none(path: Path) -> Outgoing | None:
 
 def _read(path: Path) -> Outgoing:
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
         texts = {name: str(found[name]) for name in ("id", "title", "text", "written_at")}
         datetime.fromisoformat(texts["written_at"])
         failed = {str(name): {**why, "at": str(why["at"]), "tries": int(why["tries"])} for name, why in found["failed"].items()}

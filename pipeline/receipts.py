@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from pipeline import paths, settings
 from pipeline.incremental import store
+from pipeline.incremental.records import parse_json
 from pipeline.incremental.workspace import KEY_LENGTH
 
 FOLDER = "receipts"
@@ -27,10 +28,10 @@ def write_receipt(evaluation: Path, recorded: Mapping[str, str]) -> None:
 def read_receipt(evaluation: Path) -> dict[str, str] | None:
     """Return where MLflow has the evaluation; None where it was not told, or the receipt is damaged."""
     try:
-        found = json.loads(_place(evaluation).read_bytes())
+        found: dict[str, str] = parse_json(_place(evaluation).read_bytes(), dict[str, str])
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return found
 
 
 def link(evaluation: Path) -> str | None:

@@ -11,6 +11,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from pipeline.incremental.records import parse_json
+
 RACY_NS = 2_000_000_000  # a file this young may change again within the same mtime tick (git's racy-clean rule)
 UNREADABLE = "unreadable"  # stands for the digest of a file that is there and may not be read
 
@@ -52,7 +54,7 @@ class Memory:
         """The object, read once."""
         if self._entries is None:
             try:
-                found = json.loads(self._place.read_bytes()) if self._place else {}
+                found = parse_json(self._place.read_bytes()) if self._place else {}
             except (OSError, ValueError):
                 found = {}
             self._entries = found if isinstance(found, dict) else {}

@@ -14,16 +14,49 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+
+import msgspec
 
 from pipeline.incremental import store
 from pipeline.incremental.explain import Plan
 from pipeline.incremental.manifest import Manifest
+from pipeline.incremental.records import parse_json
 from pipeline.incremental.usage import INTERRUPTED_CODE
 from pipeline.incremental.workspace import Workspace, run_id
 
 RUNNING, DONE, FAILED, KILLED, INTERRUPTED = "running", "done", "failed", "killed", "interrupted"
 Outcome = tuple[str, str, float | None]
+
+
+class _Task(TypedDict):
+    """What a record says of a task at least."""
+
+    name: str
+    family: str
+    outlook: str
+    causes: list[dict[str, str]]
+    seconds: float | None
+    place: str
+    outcome: str | None
+
+
+class _Record(TypedDict):
+    """What a record says at least."""
+
+    run: str
+    command: str
+    root: str
+    subject: str
+    state: str
+    exit: int | None
+    started_at: str
+    ended_at: str | None
+    tasks: list[_Task]
+    messages: list[str]
+    summary: list[str]
+
+
 _KILLED = (
     "The run ended without a word, as was found at {}: it was killed, its record could not be written, or the machine went down."
 )
@@ -128,18 +161,24 @@ def read_records(data: Path, limit: int | None = None) -> list[dict[str, Any]]:
     records = []
     for path in sorted((data / "runs").glob("[!.]*.json"), reverse=True)[:limit]:
         with contextlib.suppress(OSError, ValueError):
-            record = json.loads(path.read_bytes())
-            if isinstance(record, dict) and record.keys() >= {"run", "state", "subject", "tasks"}:
-                records.append(record)
+            records.append(_read(path))
     return records
 
 
 def read_record(data: Path, run: str) -> dict[str, Any]:
     """Return the record of one run, empty where there is none that can be read."""
     with contextlib.suppress(OSError, ValueError):
-        record = json.loads((data / "runs" / f"{run}.json").read_bytes())
-        return record if isinstance(record, dict) else {}
+        return _read(data / "runs" / f"{run}.json")
     return {}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Read a record. Raises ValueError where it is not whole, or is that of another run: by that name files are dropped."""
+    record: dict[str, Any] = parse_json(path.read_bytes(), dict[str, Any])
+    msgspec.convert(record, _Record)
+    if record["run"] != path.stem:
+        raise ValueError(f"{path} is the record of another run")
+    return record
 
 
 def close_killed(workspace: Workspace) -> list[str]:
@@ -153,7 +192,7 @@ def close_killed(workspace: Workspace) -> list[str]:
         if run == run_id() or (lock and store.is_held(lock)):
             continue
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            record = json.loads((data / "runs" / f"{run}.json").read_bytes())
+            record = _read(data / "runs" / f"{run}.json")
             tasks = _finish_tasks(record["tasks"], run, workspace)
             _write_record(data / "runs", record | {"state": KILLED, "tasks": tasks, "messages": [_KILLED.format(_now())]})
             closed.append(run)
@@ -196,7 +235,7 @@ def last_places(data: Path, subject: str, names: set[str]) -> dict[str, str]:
             if about not in content:
                 continue
             looked_at += 1
-            for task in reversed(json.loads(content)["tasks"]):  # of a run over several nights the last one counts
+            for task in reversed(_read(path)["tasks"]):  # of a run over several nights the last one counts
                 if task["outcome"] in ("built", "reused") and task["name"] in names and task["place"]:
                     places.setdefault(task["name"], task["place"])
         if names <= places.keys() or looked_at == _NEWEST:

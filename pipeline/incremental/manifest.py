@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pipeline.incremental.digests import DigestMemory
 from pipeline.incremental.errors import ResultDamaged
+from pipeline.incremental.records import is_below, parse_json
 
 NAME = "manifest.json"
 
@@ -46,11 +49,12 @@ class Manifest:
     def read(cls, folder: Path) -> Manifest | None:
         """Read the manifest of `folder`; None when there is none or it cannot be understood (damaged)."""
         try:
-            fields = json.loads((folder / NAME).read_bytes())
-            files = {name: FileRecord(**record) for name, record in fields.pop("files").items()}
-            return cls(files=files, **fields)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            fields = parse_json((folder / NAME).read_bytes(), dict[str, Any])
+            manifest: Manifest = msgspec.convert(fields, cls)
+        except (OSError, ValueError):
             return None
+        is_ours = fields.keys() <= cls.__dataclass_fields__.keys() and all(map(is_below, manifest.files))
+        return manifest if is_ours else None
 
     def damage(self, folder: Path, memory: DigestMemory) -> str | None:
         """Say what is wrong with the files of `folder`, or None.

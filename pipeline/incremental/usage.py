@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import sys
 from collections.abc import Callable
 from types import TracebackType
@@ -58,9 +59,9 @@ def find_wrong_setting(argv: list[str] | None = None) -> str | None:
         text = given.get(f"{section}_{name}") or (given.get(name) if section == given.get("root_task") else None)
         try:
             parameter.parse(text) if text else parameter.has_task_value(section, name)
-        except ValueError as error:
+        except (ValueError, configparser.Error) as error:
             option = name if is_without_section else f"{section}-{name}"
-            return f"A setting cannot be read: --{option.replace('_', '-')} or [{section}] {name} in luigi.cfg: {error}."
+            return f"A setting cannot be read: --{option.replace('_', '-')} or [{section}] {name} in luigi.cfg: {' '.join(str(error).split())}."
     return None
 
 

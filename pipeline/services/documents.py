@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.incremental.records import parse_json
+
 
 def write_document(document: Any, path: Path) -> None:
     """Write a document with sorted keys; refuses NaN, which is not JSON."""
@@ -15,4 +17,4 @@ def write_document(document: Any, path: Path) -> None:
 
 def read_document(path: Path) -> Any:
     """Read a document."""
-    return json.loads(path.read_bytes())
+    return parse_json(path.read_bytes())

@@ -11,7 +11,6 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, time
 from typing import Any
 
 import msgspec
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DeliveryUnreadable
+from pipeline.services.sheets import read_sheets, write_cell
 
 _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
@@ -28,10 +28,20 @@ _PARQUET = b"PAR1"
 _BEFORE_JSON = b"\xef\xbb\xbf \t\r\n"
 _SPREADSHEETS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")  # members of .xlsx, .xlsb and .ods
 _MAX_SHEET_BYTES = 2_000_000_000  # a spreadsheet is unpacked in memory as a whole
+_ALWAYS_UNPACKED = 200_000_000  # bytes that may come out of however few
+_MOST_TIMES = 100
+_ALWAYS_CELLS = 5_000_000  # of a parquet file, however small: equal cells cost it nothing
+_MOST_CELLS_PER_BYTE = 20
+_MOST_COLUMNS = 16_384  # as in a spreadsheet
 _DEEPEST = 3  # levels of a JSON object that become columns
 _BATCH = 100_000  # rows of parquet at a time
 
 Records = tuple[list[str], list[list[str]], list[tuple[int, str]]]  # headers, records, and those that are none
+
+
+def most_unpacked(packed: int, max_bytes: int) -> int:
+    """Return how many bytes may come out of so many: adverts pack to a fifth or a tenth, a bomb to a thousandth."""
+    return min(max_bytes, max(_ALWAYS_UNPACKED, _MOST_TIMES * packed))
 
 
 def unpack_zip(content: bytes, max_bytes: int) -> bytes:
@@ -85,34 +95,6 @@ def as_frame(headers: Sequence[str], records: Iterable[Sequence[str]]) -> pd.Dat
     ).set_axis(list(headers), axis=1)
 
 
-def write_cell(value: Any) -> str:  # noqa: PLR0911  # a line a type
-    """Write a value as a CSV would hold it.
-
-    >>> from datetime import date
-    >>> write_cell(15000.0), write_cell(1.6), write_cell(True), write_cell(None), write_cell(date(2024, 2, 29))
-    ('15000', '1.6', 'True', '', '2024-02-29')
-    """
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return "" if value != value else str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)  # noqa: PLR0124
-    if isinstance(value, datetime):
-        return str(value.date() if value.time() == time() else value.replace(tzinfo=None))
-    if isinstance(value, (dict, list, tuple)):
-        return _write_nested(value)
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
-    return str(value)
-
-
-def _write_nested(value: dict[str, Any] | Sequence[Any]) -> str:
-    if not isinstance(value, dict) and all(isinstance(item, (str, int, float)) for item in value):
-        return ", ".join(map(write_cell, value))
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=write_cell)
-
-
 def _open_zip(content: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(content))
@@ -125,13 +107,14 @@ def _is_hidden(name: str) -> bool:
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> bytes:
+    max_bytes = most_unpacked(member.compress_size, max_bytes)
     try:
         with archive.open(member) as stream:
             unpacked = stream.read(max_bytes + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError, RuntimeError) as error:
         raise DeliveryUnreadable(f"the zip is damaged or cut short ({error}); fetch the file again") from None
     if len(unpacked) > max_bytes:
-        raise DeliveryUnreadable(f"the zip holds more than {max_bytes / 1e9:.0f} GB; split the delivery")
+        raise DeliveryUnreadable(f"the zip holds more than {max_bytes / 1e6:,.0f} MB; split the delivery, or unpack it")
     return unpacked
 
 
@@ -139,9 +122,10 @@ def _read_spreadsheet(content: bytes, missing: Callable[[list[str]], Sequence[st
     """Read the one sheet that has the columns; the others are passed over."""
     if content.startswith(_ZIP):
         with _open_zip(content) as archive:
-            if sum(member.file_size for member in archive.infolist()) > _MAX_SHEET_BYTES:
-                raise DeliveryUnreadable(f"the spreadsheet holds more than {_MAX_SHEET_BYTES / 1e9:.0f} GB; save it as CSV")
-    sheets = [(name, table) for name, table in _read_sheets(content) if table]
+            most = most_unpacked(len(content), _MAX_SHEET_BYTES)
+            if sum(member.file_size for member in archive.infolist()) > most:
+                raise DeliveryUnreadable(f"the spreadsheet holds more than {most / 1e6:,.0f} MB; save it as CSV")
+    sheets = [(name, table) for name, table in read_sheets(content) if table]
     if not sheets:
         raise DeliveryUnreadable("the spreadsheet is empty; fetch it again, or take it away")
     lacking = {name: len(missing(table[0])) for name, table in sheets}
@@ -154,41 +138,26 @@ def _read_spreadsheet(content: bytes, missing: Callable[[list[str]], Sequence[st
     return headers, records, []
 
 
-def _read_sheets(content: bytes) -> Iterator[tuple[str, list[list[str]]]]:
-    """Yield the name and the rows of each sheet that are not empty, as text."""
-    import python_calamine
-
-    try:
-        with python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)) as workbook:
-            for name in workbook.sheet_names:
-                rows = workbook.get_sheet_by_name(name).iter_rows()
-                table = [[write_cell(value) for value in row] for row in rows if any(value != "" for value in row)]
-                yield name, _drop_nameless(table)
-    except (KeyboardInterrupt, MemoryError):
-        raise
-    except BaseException as error:  # a panic of its Rust is no Exception
-        if isinstance(error, (GeneratorExit, SystemExit)):
-            raise
-        raise DeliveryUnreadable(f"the spreadsheet cannot be read ({error}); save it as CSV in UTF-8") from None
-
-
-def _drop_nameless(table: list[list[str]]) -> list[list[str]]:
-    """Leave out columns that have neither a header nor a cell."""
-    used = [place for place, cells in enumerate(zip(*table, strict=True)) if any(cells)]
-    return [[row[place] for place in used] for row in table]
-
-
 def _read_parquet(content: bytes) -> Records:
     try:
         file = pq.ParquetFile(io.BytesIO(content))
         headers = file.schema_arrow.names
+        _refuse_bomb(file.metadata.num_rows, len(headers), len(content))
         records: list[list[str]] = []
         for batch in file.iter_batches(_BATCH, use_threads=False):
             columns = [[write_cell(value) for value in column.to_pylist()] for column in batch.columns]
             records.extend(map(list, zip(*columns, strict=True)))
+    except DeliveryUnreadable:
+        raise
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, NotImplementedError) as error:
         raise DeliveryUnreadable(f"the parquet file cannot be read ({error}); fetch it again, or save it as CSV") from None
     return headers, records, []
+
+
+def _refuse_bomb(rows: int, columns: int, size: int) -> None:
+    """Refuse a table that is far larger than its bytes: of objects each with keys of its own, each would be as wide as all."""
+    if columns > _MOST_COLUMNS or rows * columns > max(_ALWAYS_CELLS, _MOST_CELLS_PER_BYTE * size):
+        raise DeliveryUnreadable(f"its {size:,} bytes would be {rows:,} rows of {columns:,} columns; save it as CSV")
 
 
 def _read_json(content: bytes) -> Records | None:
@@ -207,6 +176,7 @@ def _read_json(content: bytes) -> Records | None:
     if not found:
         return None
     headers = list(dict.fromkeys(itertools.chain.from_iterable(record for _, record in found)))
+    _refuse_bomb(len(found), len(headers), len(content))
     return headers, [[record.get(header, "") for header in headers] for _, record in found], unreadable
 
 

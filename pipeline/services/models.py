@@ -83,9 +83,20 @@ def load_model(folder: Path) -> Any:
     """
     content = read_checked(folder, MODEL_FILE)
     try:
+        _refuse_packed(content)
         return skops.io.loads(content, trusted=list(_TRUSTED))
     except Exception as error:  # skops raises many kinds: the content is foreign, and its error is the reason
         raise ModelUnreadable(f"{folder / MODEL_FILE} cannot be loaded: {error}. Train it again.") from None
+
+
+def _refuse_packed(content: bytes) -> None:
+    """Refuse a zip whose members are more than its bytes: ours are stored as they are, and what unpacks may fill the memory."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members) or sum(one.file_size for one in members) > len(
+        content
+    ):
+        raise ValueError("its members are packed, which ours never are")
 
 
 def canonical_zip(content: bytes) -> bytes:

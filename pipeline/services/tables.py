@@ -7,6 +7,7 @@ import csv
 import difflib
 import gzip
 import io
+import os
 import re
 import zlib
 from collections import Counter
@@ -135,11 +136,11 @@ def _read_blocks(opener: Opener) -> Iterator[bytes]:
         if not isinstance(stream, gzip.GzipFile):
             yield from iter(lambda: stream.read(_BLOCK), b"")
             return
-        size = 0
+        size, most = 0, formats.most_unpacked(os.fstat(stream.fileno()).st_size, MAX_BYTES)
         while block := _unpack_block(stream):
             size += len(block)
-            if size > MAX_BYTES:
-                raise DeliveryUnreadable(f"the gzip holds more than {MAX_BYTES / 1e9:.0f} GB; split the delivery")
+            if size > most:
+                raise DeliveryUnreadable(f"the gzip holds more than {most / 1e6:,.0f} MB; split the delivery, or unpack it")
             yield block
 
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import os
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
+import openpyxl
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from tests.acceptance.conftest import CAN_BE_BOUND, Project
+from tests.acceptance.conftest import CAN_BE_BOUND, REPOSITORY, Project
 
 HEADER = "make,model,year,price,km,fuel"
 MARKET = """
@@ -300,6 +310,123 @@ def test_folders_links_and_hidden_files_among_the_deliveries(shop: Shop) -> None
 
     assert code == 0, printed
     assert "90 rows in 3 deliveries: 90 accepted" in printed
+
+
+def test_links_out_pipes_and_devices_among_the_deliveries_hold_nothing_up(shop: Shop) -> None:
+    os.mkfifo(shop.raw / "pipe.csv")  # whoever opens it waits for ever
+    (shop.raw / "zeros.csv").symlink_to("/dev/zero")
+    (shop.raw / "nowhere.csv").symlink_to(shop.raw / "gone.csv")
+    (shop.raw / "itself.csv").symlink_to(shop.raw / "itself.csv")
+    (shop.raw / "users.csv").symlink_to("/etc/passwd")  # a file like any other, and no table
+
+    code, printed = shop.run()
+
+    assert code == 0, printed
+    assert "60 rows in 2 deliveries: 60 accepted" in printed
+    assert "set aside users.csv" in printed
+
+
+NAMES = (
+    "a\nb.csv",
+    "=cmd|'x'!A0.csv",
+    "<script>alert(1)<!--.csv",
+    "'\"; rm -rf x.csv",
+    "a..csv",
+    "\u202efdp.csv",
+    "%s{0}.csv",
+    "-n.csv",
+)
+
+
+def test_names_of_deliveries_are_only_names(shop: Shop) -> None:
+    for place, name in enumerate(NAMES):
+        shop.deliver(name, cars(10, f"Make{place}"))
+    shop.deliver("<img src=x onerror=alert(1)>.csv", b"")
+
+    code, printed = shop.run()
+
+    assert code == 0, printed
+    assert f"{60 + 10 * len(NAMES)} rows in {2 + len(NAMES)} deliveries: {60 + 10 * len(NAMES)} accepted" in printed
+    (page,) = shop.project.root.glob("data/runs/*.html")
+    tags: list[str] = []
+    reader = HTMLParser()
+    reader.handle_starttag = lambda tag, _: tags.append(tag)  # type: ignore[method-assign]
+    reader.feed(page.read_text())
+    assert "table" in tags
+    assert not {"script", "img"} & set(tags)
+
+
+def bomb(size: int) -> bytes:
+    """Return a gzip of so many bytes of rows without end."""
+    buffer = io.BytesIO()
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed:
+        packed.write(f"{HEADER}\n".encode())
+        for _ in range(size // 2_000_000):
+            packed.write(b",,,,,\n" * (2_000_000 // 6))
+    return buffer.getvalue()
+
+
+def zip_bomb(size: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.csv", "w") as member:
+        for _ in range(size // 10_000_000):
+            member.write(bytes(10_000_000))
+    return buffer.getvalue()
+
+
+def wide_sheet() -> bytes:
+    """Return a spreadsheet with a cell at each end of it: as a table it would be 17 thousand million cells."""
+    book = openpyxl.Workbook()
+    book.active["A1"], book.active["XFD1048576"] = "make", "x"  # type: ignore[index]
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def one_value_many_times() -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"make": pa.DictionaryArray.from_arrays(pa.array(np.zeros(20_000_000, "int32")), ["Audi"])}), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        pytest.param(lambda: bomb(800_000_000), "the gzip holds more than", id="gzip"),
+        pytest.param(lambda: zip_bomb(2_000_000_000), "the zip holds more than", id="zip"),
+        pytest.param(wide_sheet, "the spreadsheet cannot be read (it asks for more memory", id="spreadsheet"),
+        pytest.param(one_value_many_times, "would be 20,000,000 rows", id="parquet"),
+        pytest.param(
+            lambda: "\n".join(json.dumps({f"key {row}": row}) for row in range(9000)).encode(),
+            "would be 9,000 rows of 9,000 columns",
+            id="JSON",
+        ),
+    ],
+)
+def test_a_bomb_is_refused_within_one_gigabyte(tmp_path: Path, make: Callable[[], bytes], said: str) -> None:
+    path = tmp_path / "bomb.csv"
+    path.write_bytes(make())
+    assert path.stat().st_size < 10_000_000
+
+    cost, code = measure_reading(path)
+
+    assert said in code
+    assert cost < 1000, f"{cost:.0f} MB"
+
+
+def measure_reading(path: Path) -> tuple[float, str]:
+    """Read a delivery in a process of its own; return the MB that it and its children needed at most, and its refusal."""
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from pipeline.errors import DeliveryUnreadable; from pipeline.market import Files; from pipeline.services import tables\n"
+        "try: tables.read_table(tables.read_bytes(Path(sys.argv[1])), Files(), {})\n"
+        "except DeliveryUnreadable as error: print(error)\n"
+        "print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, check=True, env=environment)
+    *said, peak = done.stdout.splitlines()
+    return int(peak) / (1e6 if sys.platform == "darwin" else 1e3), "\n".join(said)
 
 
 def test_no_room_for_a_file_is_said_and_nothing_is_half_built(shop: Shop) -> None:

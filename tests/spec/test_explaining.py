@@ -206,7 +206,7 @@ class TestLedger:
 
     def test_a_record_without_a_living_run_is_closed_by_the_next(self, project: Project) -> None:
         path = project.root / "data/runs/run-0000.json"
-        path.write_text(json.dumps({"run": "run-0000", "state": "running", "subject": "tiny", "root": "Evaluate", "command": "luigi", "exit": None, "started_at": "x", "ended_at": None, "tasks": [], "summary": []}))  # fmt: skip
+        path.write_text(json.dumps({"run": "run-0000", "state": "running", "subject": "tiny", "root": "Evaluate", "command": "luigi", "exit": None, "started_at": "x", "ended_at": None, "tasks": [], "messages": [], "summary": []}))  # fmt: skip
         (project.root / "data/locks").mkdir(exist_ok=True)
         (project.root / "data/locks/run-run-0000.lock").touch()
         project.run()

@@ -49,3 +49,22 @@ def test_other_tools_have_what_the_stages_of_the_plain_job_import():
     assert all(f"{name}=={version}" in locked for name, version in common.items())
     for tool in ("airflow", "dvc", "naive_luigi", "pytask"):
         assert common.items() <= pins(f"benchmarks/peers/{tool}/requirements.txt").items()
+
+
+def test_every_package_of_the_lock_is_bound_to_hashes_and_both_lines_of_the_readme_ask_for_them():
+    lock = (ROOT / "requirements.lock").read_text()
+    blocks = re.split(r"(?m)^(?=[A-Za-z0-9])", lock)[1:]
+    assert len(blocks) > 100
+    assert [block.splitlines()[0] for block in blocks if "--hash=sha256:" not in block] == []
+    installs = re.findall(r"pip install .*?-r requirements\.lock", (ROOT / "README.md").read_text())
+    assert len(installs) == 2
+    assert all("--require-hashes" in line for line in installs)
+
+
+def test_the_page_of_licences_covers_every_package_of_the_lock():
+    locked = dict(re.findall(r"(?m)^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", (ROOT / "requirements.lock").read_text()))
+    page = (ROOT / "docs/licences.md").read_text()
+    told = dict(re.findall(r"(?:^|, )([A-Za-z0-9._-]+) ([0-9][^ ,\n]*)", page, re.MULTILINE))
+    wrong = {name: version for name, version in locked.items() if told.get(name) != version}
+    assert not wrong, f"python .ci/licences.py > docs/licences.md: {wrong}"
+    assert "**unknown**" not in page.partition("## ")[2], "a licence that nobody knows"

@@ -1,9 +1,10 @@
 """What the record of a killed run says of tasks that share a name."""
 
+import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
-from pipeline.incremental.ledger import _finish_tasks
+from pipeline.incremental.ledger import _finish_tasks, read_record, read_records
 from pipeline.incremental.manifest import Manifest
 
 
@@ -27,3 +28,35 @@ def test_several_nights_of_a_killed_run_keep_their_own_results_in_their_order(tm
         ("built", second.as_posix()),
         ("not finished", ""),
     ]
+
+
+RECORD = {
+    "run": "r",
+    "command": "luigi",
+    "root": "Evaluate",
+    "subject": "tiny",
+    "state": "done",
+    "exit": 0,
+    "started_at": "x",
+    "ended_at": None,
+    "tasks": [],
+    "messages": [],
+    "summary": [],
+}
+
+
+def test_a_record_under_another_name_is_passed_over(tmp_path):
+    (tmp_path / "runs").mkdir()
+    for name, run in (("r", "r"), ("s", "r"), ("t", "../../t")):  # by its name files are dropped and written
+        (tmp_path / "runs" / f"{name}.json").write_text(json.dumps({**RECORD, "run": run}))
+    assert [record["run"] for record in read_records(tmp_path)] == ["r"]
+    assert read_record(tmp_path, "t") == {}
+
+
+def test_a_record_that_lacks_or_mistakes_something_is_passed_over(tmp_path):
+    (tmp_path / "runs").mkdir()
+    for spoilt in ({**RECORD, "tasks": [{}]}, {**RECORD, "exit": "0"}, {"run": "r"}, [], {**RECORD, "messages": [1]}):
+        (tmp_path / "runs/r.json").write_text(json.dumps(spoilt))
+        assert read_records(tmp_path) == []
+    (tmp_path / "runs/r.json").write_text("[" * 100_000)
+    assert read_records(tmp_path) == []

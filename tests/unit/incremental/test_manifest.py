@@ -57,6 +57,14 @@ def test_a_manifest_that_cannot_be_understood_is_none(folder, content):
     assert Manifest.read(folder) is None
 
 
+@pytest.mark.parametrize("name", ["../a.txt", "/etc/passwd", "a/../../b", "..", "", "a\0b", "a\nb"])
+def test_a_manifest_that_names_what_lies_outside_is_none(folder, manifest, name):
+    fields = json.loads((folder / NAME).read_text())
+    record = next(iter(fields["files"].values()))
+    (folder / NAME).write_text(json.dumps({**fields, "files": {name: record}}))
+    assert Manifest.read(folder) is None
+
+
 def test_a_manifest_with_a_part_more_or_less_is_none(folder, manifest):
     fields = json.loads((folder / NAME).read_text())
     for changed in ({**fields, "more": 1}, {name: value for name, value in fields.items() if name != "run"}):

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.errors import ColumnMissing, DeliveryUnreadable
 from pipeline.market import Files
-from pipeline.services import formats
+from pipeline.services import formats, sheets
 from pipeline.services.tables import read_bytes, read_table
 
 REQUIRED = {"make": ("Marke",), "price": ("Preis",)}
@@ -76,7 +76,7 @@ def test_every_format_gives_the_cells_that_a_csv_would_hold(make):
 
 
 def test_the_examples_in_the_docstrings_hold():
-    assert doctest.testmod(formats) == (0, 2)
+    assert doctest.testmod(sheets) == (0, 2)
 
 
 @pytest.mark.parametrize("packed", [lambda csv: zip_of(**{"autos.csv": csv, "__MACOSX/._autos.csv": b"x"}), gzip.compress])
@@ -99,7 +99,7 @@ def test_a_packed_spreadsheet_stays_one(tmp_path):
         (zip_of(), "the zip holds no files"),
         (zip_of(**{"a.csv": b"1", "b.csv": b"2"}), "the zip holds 2 files ('a.csv', 'b.csv', …)"),
         (zip_of(**{"a.zip": zip_of(**{"b.csv": b"x"})}), "the zip holds another zip"),
-        (zip_of(**{"a.csv": b"x" * 5000}), "the zip holds more than 0 GB"),
+        (zip_of(**{"a.csv": b"x" * 5000}), "the zip holds more than 0 MB"),
         (zip_of(**{"a.csv": b"x" * 50})[:60], "the zip is damaged or cut short"),
     ],
 )

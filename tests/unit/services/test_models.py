@@ -108,6 +108,15 @@ def test_a_model_altered_after_its_commit_is_not_loaded(committed):
         load_model(committed)
 
 
+def test_a_model_whose_members_are_packed_is_refused(committed, tmp_path):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(committed / MODEL_FILE) as ours, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in ours.namelist():
+            packed.writestr(name, ours.read(name))
+    with pytest.raises(ModelUnreadable, match="its members are packed"):
+        load_model(commit_content(buffer.getvalue(), tmp_path))
+
+
 def test_a_model_without_a_manifest_is_not_loaded(tmp_path):
     save_model(fit(), tmp_path / MODEL_FILE)
     with pytest.raises(ResultDamaged, match="holds no manifest"):
