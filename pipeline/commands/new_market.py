@@ -53,6 +53,8 @@ def run(options: argparse.Namespace) -> int:
     market = load_market(options.name, (place.parent, *paths.market_folders()))
     print(f"Wrote {place}.\n")
     if not draft.absent:
+        if not all(source.is_whole for source in sources):
+            print(f"Looked at the first {max(len(source.table.rows) for source in sources):,} rows of a file at most.")
         _show_preview(preview_market(market, sources))
     _show_checks(draft)
     _show_next(options.name, place, options.files)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +20,9 @@ from pipeline.services import formats, tables
 _SEPARATORS = (",", ";", "\t", "|", ":", "^", "~")
 # Of a folder's files, what are likely its adverts: a note beside them is none.
 _ENDINGS = frozenset(f".{ending}" for ending in "csv tsv json jsonl ndjson parquet xlsx xls xlsb ods gz zip".split())  # noqa: SIM905
+_MOST_ROWS = 300_000  # that are looked at, of all files together
+_FEWEST_ROWS = 1_000  # of each
+_BLOCK = 1 << 20
 _SAMPLE_BYTES = 200_000
 _SAMPLE_LINES = 200
 # Of the ways to write a letter as one byte, the more usual first.
@@ -46,14 +51,16 @@ class Source:
     encoding: str  # "" where the format says that itself
     separator: str  # the same
     table: tables.RawTable
+    is_whole: bool = True  # or only as many rows as are looked at
 
 
 def read_sources(paths: Sequence[Path]) -> list[Source]:
     """Read every file; raises UsageWrong, naming the file, for what cannot be read as a table."""
     found = []
-    for path in _list_files(paths):
+    files = _list_files(paths)
+    for path in files:
         try:
-            found.append(_read_source(path))
+            found.append(_read_source(path, max(_FEWEST_ROWS, _MOST_ROWS // len(files))))
         except (DeliveryUnreadable, ColumnMissing) as error:
             raise UsageWrong(f"{path}: {error}.") from None
         except OSError as error:
@@ -105,35 +112,49 @@ def _list_files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _read_source(path: Path) -> Source:
+def _read_source(path: Path, most_rows: int) -> Source:
     content = tables.read_bytes(path)
-    if not content.strip():
+    if not content[:_SAMPLE_BYTES].strip():
         raise DeliveryUnreadable("the file is empty")
     if formats.read_records(content, lambda _: ()) is not None:
-        return Source(path, "", "", tables.read_table(content, Files(), {}))
+        table = tables.read_table(content, Files(), {})
+        return Source(path, "", "", _cut(table, most_rows), len(table.rows) <= most_rows)
     encoding = _find_encoding(content)
-    separator = _find_separator(content.decode(encoding, errors="replace"))
-    files = Files(encodings=(encoding,), separators=(separator,))
-    return Source(path, encoding, separator, tables.read_table(content, files, {}))
+    separator = _find_separator(content[:_SAMPLE_BYTES].decode(encoding, errors="replace"))
+    del content  # of a large file only the chunks that are looked at are read again
+    chunks = tables.read_chunks(path, Files(encodings=(encoding,), separators=(separator,)), {})
+    first = next(chunks)
+    rows, unreadable = first.rows, first.unreadable
+    while len(rows) <= most_rows and (chunk := next(chunks, None)):
+        rows, unreadable = pd.concat([rows, chunk.rows]), [*unreadable, *chunk.unreadable]
+    whole = tables.RawTable(rows, unreadable, encoding, separator)
+    return Source(path, encoding, separator, _cut(whole, most_rows), len(rows) <= most_rows)
+
+
+def _cut(table: tables.RawTable, most_rows: int) -> tables.RawTable:
+    """Return the first rows of a table, and what is unreadable among them."""
+    if len(table.rows) <= most_rows:
+        return table
+    rows = table.rows.head(most_rows)
+    return dataclasses.replace(table, rows=rows, unreadable=[one for one in table.unreadable if one[0] <= rows.index[-1]])
 
 
 def _find_encoding(content: bytes) -> str:
     for mark, encoding in _MARKS.items():
         if content.startswith(mark):
             return encoding
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    else:
+    if _fits(content, "utf-8"):
         return "utf-8"
     fitting = [encoding for encoding in _ENCODINGS if _fits(content, encoding)]
     return max(fitting, key=lambda encoding: known_words(content[:_SAMPLE_BYTES].decode(encoding)), default="latin-1")
 
 
 def _fits(content: bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
-        content.decode(encoding)
+        for start in range(0, len(content), _BLOCK):
+            decoder.decode(content[start : start + _BLOCK])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.commands.sample import FORMATS as COMMAND_FORMATS
 from pipeline.commands.sample import LANGUAGES
+from pipeline.drafting import sources as reading_sources
 from pipeline.drafting.draft import draft_market
 from pipeline.drafting.preview import preview_market
 from pipeline.drafting.sources import choose_files, join_rows, pattern_of, read_sources
@@ -306,3 +307,16 @@ def test_a_box_that_is_ticked_or_not_is_yes_or_no(tmp_path):
     assert market.columns["has_4wd"].values == {"1": True, "": False}
     assert "has_zeros" not in market.columns
     assert any("'is_4wd' says '1' or nothing" in check for check in draft.checks)
+
+
+def test_of_large_files_the_first_rows_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading_sources, "_MOST_ROWS", 50)
+    monkeypatch.setattr(reading_sources, "_FEWEST_ROWS", 10)
+    frame = pd.DataFrame(CARS)
+    for name in ("a.csv", "b.csv"):
+        frame.to_csv(tmp_path / name, index=False)
+    frame.to_parquet(tmp_path / "c.parquet")
+    sources = read_sources([tmp_path])
+    assert [len(source.table.rows) for source in sources] == [16, 16, 16]
+    assert not any(source.is_whole for source in sources)
+    assert all(source.is_whole for source in read_sources([tmp_path / "a.csv"]))
