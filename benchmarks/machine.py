@@ -6,7 +6,7 @@ import os
 import platform
 from importlib import metadata
 
-LIBRARIES = ("luigi", "pandas", "pyarrow", "scikit-learn")
+LIBRARIES = ("luigi", "pandas", "pyarrow", "duckdb", "scikit-learn")
 
 
 def describe_machine() -> str:
