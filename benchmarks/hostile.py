@@ -30,6 +30,10 @@ READERS = (
 _UNIT = 1 if sys.platform == "darwin" else 1024
 
 
+class _TimeIsUp(BaseException):
+    """No more inputs: no Exception, so that Hypothesis does not look for a smaller one."""
+
+
 def main() -> int:
     """Print a row per reader; the exit code says whether anything was found."""
     options = _read_options()
@@ -58,10 +62,12 @@ def throw(reader: Reader, root: Path, tally: Tally, *, inputs: int, seconds: flo
     @settings(max_examples=inputs, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(reader.values)
     def give(value: object) -> None:
-        if time.monotonic() < ends:
-            feed(reader.read, value, root if reader.is_bound else Path("/"), tally)
+        if time.monotonic() > ends:
+            raise _TimeIsUp
+        feed(reader.read, value, root if reader.is_bound else Path("/"), tally)
 
-    give()
+    with contextlib.suppress(_TimeIsUp):
+        give()
 
 
 def _measure(name: str, project: Path, options: argparse.Namespace) -> dict[str, object]:

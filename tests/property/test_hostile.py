@@ -41,6 +41,7 @@ def home(built: Path) -> Iterator[Path]:
         yield built
 
 
+@pytest.mark.filterwarnings("ignore:.*that is not consumed by the task")  # Luigi's word for a setting in another section
 @pytest.mark.parametrize("name", READERS)
 def test_hostile_input_is_read_or_refused_with_a_message(home, name):
     (reader,) = [reader for reader in readers.list_readers(home) if reader.name == name]
