@@ -283,13 +283,9 @@ def at_night(seed: str) -> Disturbance:
         time.sleep(moment)
         ours = {one for luigid in luigids for one in (luigid.pid, process.pid)}
         children = sorted(_members(root).keys() - ours)
-        victim = (
-            luigids[0].pid
-            if who.startswith("luigid")
-            else process.pid
-            if who == "nightly" or not children
-            else rng.choice(children)
-        )
+        if who == "child" and not children:  # it has started none yet
+            who = "nightly"
+        victim = luigids[0].pid if who.startswith("luigid") else process.pid if who == "nightly" else rng.choice(children)
         with contextlib.suppress(ProcessLookupError):
             os.kill(victim, signal.SIGKILL)
         if who == "luigid, restarted":
