@@ -100,6 +100,7 @@ class Ingest(Sent, Stage):
 
     delivery: str = DeliveryParameter(description="The file's path below the market's folder.")
     outside_fingerprint = frozenset({"delivery"})
+    libraries = (*TABLES, "python-calamine")
 
     @property
     def subject(self) -> str:
