@@ -57,9 +57,9 @@ def test_an_edit_that_changes_rows_reaches_the_metrics(project: Project) -> None
     assert project.evaluate()[0] == 0
     before = project.metrics()
     path = project.root / "pipeline/stages/clean.py"
-    path.write_text(
-        path.read_text().replace("_group_twins(listings.reset_index())", "_group_twins(listings.reset_index().iloc[::2])")
-    )
+    code_before = path.read_text()
+    path.write_text(code_before.replace("Folded(listings.reset_index(), ", "Folded(listings.reset_index().iloc[::2], "))
+    assert path.read_text() != code_before
 
     code, printed = project.evaluate()
 
