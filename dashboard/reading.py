@@ -222,9 +222,16 @@ def list_verdicts(market: str) -> list[dict[str, Any]]:
     verdicts = []
     for result in list_results("promote", market):
         told = _read_json(Path(result.folder) / champion.VERDICT)
-        if told:
+        if told and _is_verdict(told):
             verdicts.append({**told, "place": result.folder, "judged_at": result.started_at})
     return sorted(verdicts, key=lambda told: (told["night"], told["judged_at"]))
+
+
+def _is_verdict(told: dict[str, Any]) -> bool:
+    """Say whether a document that may be damaged is whole enough to be a verdict."""
+    challenger = told.get("challenger")
+    named = ("version", "fingerprint", "folder", "data_as_of", "n_learnt", "trained_until")
+    return isinstance(told.get("night"), str) and isinstance(challenger, dict) and all(name in challenger for name in named)
 
 
 def list_documents(stage: str, name: str, market: str) -> list[dict[str, Any]]:

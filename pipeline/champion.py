@@ -255,14 +255,23 @@ def settle(market: str) -> None:
         entries = [champion.decision] if champion and champion.decision else []
         for place in _verdicts(market):
             if place.name not in known and not _is_past(market, place):
-                verdict = json.loads((place / VERDICT).read_bytes())
-                if verdict["outcome"] not in (KEPT, PROMOTED) and not (champion and verdict["night"] < champion.as_of):
-                    entries.append(_entry(market, verdict, place))
+                entries.extend(_refusal(market, place, champion))
         new = [entry for entry in entries if entry["id"] not in known]
         if new:
             lines = [*read_journal(market), *sorted(new, key=lambda entry: str(entry["at"]))]
             text = "".join(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n" for line in lines)
             store.replace_text(paths.journal(market), text)
+
+
+def _refusal(market: str, place: Path, champion: Champion | None) -> list[dict[str, Any]]:
+    """Return what the journal is to say of a verdict that moved nothing; nothing of a damaged one, which the next run builds again."""
+    try:
+        verdict = parse_json((place / VERDICT).read_bytes(), dict)
+        if verdict["outcome"] in (KEPT, PROMOTED) or (champion and verdict["night"] < champion.as_of):
+            return []
+        return [_entry(market, verdict, place)]
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 def read_journal(market: str) -> list[dict[str, Any]]:
