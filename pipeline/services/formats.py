@@ -5,9 +5,11 @@ The bytes alone decide which it is, never the name. A number, a date or a yes is
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -33,6 +35,9 @@ _MOST_TIMES = 100
 _ALWAYS_CELLS = 5_000_000  # of a parquet file, however small: equal cells cost it nothing
 _MOST_CELLS_PER_BYTE = 20
 _MOST_COLUMNS = 16_384  # as in a spreadsheet
+# What zipfile raises for a damaged archive, one that asks for a password (RuntimeError) or for a way of packing that it does not know
+# (NotImplementedError, which is one too), and what its unpackers raise.
+_DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError)
 _DEEPEST = 3  # levels of a JSON object that become columns
 _BATCH = 100_000  # rows of parquet at a time
 
@@ -98,7 +103,7 @@ def as_frame(headers: Sequence[str], records: Iterable[Sequence[str]]) -> pd.Dat
 def _open_zip(content: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, UnicodeError) as error:
+    except _DAMAGED_ZIP as error:
         raise DeliveryUnreadable(f"the zip is damaged or cut short ({error}); fetch the file again") from None
 
 
@@ -111,7 +116,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: i
     try:
         with archive.open(member) as stream:
             unpacked = stream.read(max_bytes + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError, RuntimeError) as error:
+    except _DAMAGED_ZIP as error:
         raise DeliveryUnreadable(f"the zip is damaged or cut short ({error}); fetch the file again") from None
     if len(unpacked) > max_bytes:
         raise DeliveryUnreadable(f"the zip holds more than {max_bytes / 1e6:,.0f} MB; split the delivery, or unpack it")
@@ -139,19 +144,28 @@ def _read_spreadsheet(content: bytes, missing: Callable[[list[str]], Sequence[st
 
 
 def _read_parquet(content: bytes) -> Records:
-    try:
+    with _explained_parquet():
         file = pq.ParquetFile(io.BytesIO(content))
         headers = file.schema_arrow.names
-        _refuse_bomb(file.metadata.num_rows, len(headers), len(content))
-        records: list[list[str]] = []
-        for batch in file.iter_batches(_BATCH, use_threads=False):
-            columns = [[write_cell(value) for value in column.to_pylist()] for column in batch.columns]
-            records.extend(map(list, zip(*columns, strict=True)))
-    except DeliveryUnreadable:
-        raise
-    except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, NotImplementedError) as error:
+    _refuse_bomb(file.metadata.num_rows, len(headers), len(content))
+    records: list[list[str]] = []
+    batches = file.iter_batches(_BATCH, use_threads=False)
+    while True:
+        with _explained_parquet():
+            batch = next(batches, None)
+            columns = [column.to_pylist() for column in batch.columns] if batch else []
+        if batch is None:
+            return headers, records, []
+        records.extend([write_cell(value) for value in row] for row in zip(*columns, strict=True))
+
+
+@contextlib.contextmanager
+def _explained_parquet() -> Iterator[None]:
+    """Say what Arrow could not read; a date of the year 300,000 is a value that Python has none for."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise DeliveryUnreadable(f"the parquet file cannot be read ({error}); fetch it again, or save it as CSV") from None
-    return headers, records, []
 
 
 def _refuse_bomb(rows: int, columns: int, size: int) -> None:

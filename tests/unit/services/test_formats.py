@@ -44,6 +44,19 @@ def zip_of(**members):
     return stream.getvalue()
 
 
+PACKINGS = (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+
+
+def spoilt_zip(method):
+    """Return a zip whose directory is whole and whose one file is not."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("a.csv", bytes(range(256)) * 3)
+    content = bytearray(stream.getvalue())
+    content[45:90] = b"\xff" * 45
+    return bytes(content)
+
+
 def excel():
     return workbook_of(Autos=[list(ROWS[0]), *(list(row.values()) for row in ROWS)])
 
@@ -101,6 +114,7 @@ def test_a_packed_spreadsheet_stays_one(tmp_path):
         (zip_of(**{"a.zip": zip_of(**{"b.csv": b"x"})}), "the zip holds another zip"),
         (zip_of(**{"a.csv": b"x" * 5000}), "the zip holds more than 0 MB"),
         (zip_of(**{"a.csv": b"x" * 50})[:60], "the zip is damaged or cut short"),
+        *((spoilt_zip(method), "the zip is damaged or cut short") for method in PACKINGS),
     ],
 )
 def test_a_zip_of_anything_but_one_table_is_refused(content, reason):
