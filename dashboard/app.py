@@ -39,7 +39,7 @@ try:
     chosen.run()
 except UserError as error:
     st.error(page.plain(told.retell(str(error))))
-except (OSError, ValueError, KeyError, TypeError) as error:  # a result that is damaged, or that `gc` dropped in this moment
+except (OSError, ValueError) as error:  # a result that is damaged, or that `gc` dropped in this moment
     logging.getLogger("dashboard").exception("a page cannot be drawn")
     st.error(told.say("A result cannot be read, so this page is not whole. Run the pipeline again: it rebuilds what is damaged."))
     st.code(f"{type(error).__name__}: {error}", language=None, wrap_lines=True)

@@ -105,7 +105,7 @@ def _show_preview(preview: Preview) -> None:
     for _, row in (
         preview.listings.drop(columns=["row", "listing_id", "twin_id"], errors="ignore").dropna(axis=1, how="all").iterrows()
     ):
-        print("  " + " · ".join(f"{name} {_show(value)}" for name, value in row.items() if pd.notna(value)))
+        print("  " + " · ".join(f"{name} {_show(str(name), value)}" for name, value in row.items() if pd.notna(value)))
     for title, told in (("Rejected, by reason", preview.reasons), ("Cells that would be lost", preview.lost)):
         if told:
             print(f"\n{title}:")
@@ -115,15 +115,11 @@ def _show_preview(preview: Preview) -> None:
         print(f"\n{name} would be set aside: {reason}.")
 
 
-def _show(value: object) -> str:
-    text = (
-        f"{value:,.10g}"
-        if isinstance(value, float) and value >= 10_000
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
-    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+def _show(name: str, value: object) -> str:
+    if not isinstance(value, float):
+        text = str(value)
+        return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+    return f"{value:.0f}" if name == "year" else f"{value:,.0f}" if value >= 1_000 else f"{value:g}"
 
 
 def _show_checks(draft: Draft) -> None:

@@ -17,6 +17,7 @@ from pipeline.drafting.dictionary import currencies, fold, header_score, meaning
 from pipeline.drafting.looks import LITRES, TWO_POWERS, YEAR, Look, make_in
 from pipeline.stages.parse import parse_number
 
+WORDS = ("fuel", "gearbox", "drive", "body", "color", "condition")  # columns of which the dictionary has the words
 _LIMITS: dict[str, tuple[float, float]] = {
     "mileage_km": (0, 1_000_000),
     "engine_l": (0, 10),
@@ -62,7 +63,7 @@ def describe_column(name: str, look: Look, *, strays: frozenset[str] | None = No
         _describe_identity(look, table)
     elif name == "vin":
         table.keys["pattern"] = r"^(?i:([0-9A-HJ-NPR-Z]{17}))$"
-    elif name in ("make", *_vocabularies()):
+    elif name in ("make", *WORDS):
         _describe_words(name, look, table, strays=strays)
     return table
 
@@ -117,10 +118,6 @@ def tell_currency_beside(looks: Sequence[Look]) -> str:
     """Return the currency that any header tells, or ""."""
     votes = Counter(currency for look in looks for currency in _tell_header(look.header))
     return votes.most_common(1)[0][0] if votes else ""
-
-
-def _vocabularies() -> tuple[str, ...]:
-    return ("fuel", "gearbox", "drive", "body", "color", "condition")
 
 
 def _show_words(look: Look) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline import listing
-from pipeline.drafting.columns import Table, describe_column, describe_titles, tell_currency, tell_currency_beside
+from pipeline.drafting.columns import WORDS, Table, describe_column, describe_titles, tell_currency, tell_currency_beside
 from pipeline.drafting.dictionary import currency_of, fold, header_score, language_of, meaning_of, vocabulary
 from pipeline.drafting.looks import VIN, Look, look_at_column
 from pipeline.drafting.placing import Placement, place_columns
@@ -20,7 +20,6 @@ from pipeline.sample import SYNTHETIC_NOTE_NAME
 
 NO_CURRENCY = "XXX"  # ISO 4217: no currency is meant
 NOT_FOUND = "? {}"  # stands for the header of a column that could not be placed
-_WORDS = ("fuel", "gearbox", "drive", "body", "color", "condition")
 _WIDTH = 118
 _FEW_WORDS = 40
 _MOST_OPTIONS = 60
@@ -67,7 +66,7 @@ def draft_market(name: str, sources: Sequence[Source], currency: str = "") -> Dr
 
 
 def _describe(placed: Mapping[str, Placement], looks: Sequence[Look], stems: Sequence[str]) -> dict[str, Table]:
-    strays = _find_strays({name: placement.look for name, placement in placed.items() if name in (*_WORDS, "vin")})
+    strays = _find_strays({name: placement.look for name, placement in placed.items() if name in (*WORDS, "vin")})
     miles = _are_miles(placed, looks)
     tables = {
         name: describe_column(name, placement.look, strays=None if strays is None else strays.get(name, frozenset()), miles=miles)

@@ -80,3 +80,5 @@ def test_the_sample_abroad_is_written_and_described_by_the_commands(project):
     shutil.rmtree(project.root / "data/raw/sample_ru")
     code, printed = project.pipeline("sample", "--format", "xlsx")
     assert (code, "needs a --language" in printed) == (2, True)
+    code, printed = project.pipeline("sample", "--language", "tlh")
+    assert (code, "--language 'tlh' is none that the sample knows: ar, de" in printed) == (2, True)
