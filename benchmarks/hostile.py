@@ -28,6 +28,7 @@ READERS = (
     *("model files", "uploaded tables", "price form", "command lines"),
 )
 _UNIT = 1 if sys.platform == "darwin" else 1024
+_BATCH = 250  # inputs of one seed: Hypothesis keeps what it drew, half a megabyte of each model file
 
 
 class _TimeIsUp(BaseException):
@@ -57,7 +58,16 @@ def main() -> int:
 def throw(reader: Reader, root: Path, tally: Tally, *, inputs: int, seconds: float, number: int) -> None:
     """Give a reader so many inputs, or as many as the time allows."""
     ends = time.monotonic() + seconds
+    with contextlib.suppress(_TimeIsUp):
+        while tally.inputs < inputs:
+            before = tally.inputs
+            most = min(_BATCH, inputs - before)
+            _throw_some(reader, root, tally, inputs=most, ends=ends, number=number * 10**6 + before)
+            if tally.inputs == before:  # nothing more can be drawn
+                return
 
+
+def _throw_some(reader: Reader, root: Path, tally: Tally, *, inputs: int, ends: float, number: int) -> None:
     @seed(number)
     @settings(max_examples=inputs, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(reader.values)
@@ -66,8 +76,7 @@ def throw(reader: Reader, root: Path, tally: Tally, *, inputs: int, seconds: flo
             raise _TimeIsUp
         feed(reader.read, value, root if reader.is_bound else Path("/"), tally)
 
-    with contextlib.suppress(_TimeIsUp):
-        give()
+    give()
 
 
 def _measure(name: str, project: Path, options: argparse.Namespace) -> dict[str, object]:

@@ -231,7 +231,12 @@ def _is_verdict(told: dict[str, Any]) -> bool:
     """Say whether a document that may be damaged is whole enough to be a verdict."""
     challenger = told.get("challenger")
     named = ("version", "fingerprint", "folder", "data_as_of", "n_learnt", "trained_until")
-    return isinstance(told.get("night"), str) and isinstance(challenger, dict) and all(name in challenger for name in named)
+    return (
+        isinstance(told.get("night"), str)
+        and isinstance(challenger, dict)
+        and all(name in challenger for name in named)
+        and champion.is_version(challenger["version"])
+    )
 
 
 def list_documents(stage: str, name: str, market: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -105,7 +106,7 @@ def _checked(champion: Champion) -> Champion:
     """Return what may be acted on. Raises ValueError, KeyError."""
     date.fromisoformat(champion.as_of)
     for seat in (champion.seat, *filter(None, [champion.met]), *champion.earlier):
-        if not seat.version.isdecimal() or not all(map(is_below, (seat.folder, seat.evaluation, seat.split))):
+        if not is_version(seat.version) or not all(map(is_below, (seat.folder, seat.evaluation, seat.split))):
             raise ValueError(f"version {seat.version} names no results")
         date.fromisoformat(seat.promoted_on)
         date.fromisoformat(seat.data_as_of or champion.as_of)
@@ -325,17 +326,22 @@ def versions(market: str) -> dict[str, Seat]:
     return {seat.version: seat for seat in (champion.seat, *champion.earlier)} if champion else {}
 
 
+def is_version(told: object) -> bool:
+    """Say whether something is a number that the registry may have given: text of a few digits."""
+    return isinstance(told, str) and re.fullmatch("[0-9]{1,9}", told) is not None
+
+
 def highest_version(market: str) -> int:
     """Return the highest version that the journal or the champion's file knows: a number once given is never given again."""
     champion = read_champion(market)
     told = [entry.get(key) for entry in read_journal(market) for key in ("from", "to", "version")]
     known = [*told, *(versions(market) if champion else ()), *(champion.barred if champion else ())]
-    return max((int(version) for version in known if version and str(version).isdecimal()), default=0)
+    return max((int(version) for version in known if is_version(version)), default=0)
 
 
 def _is_past(market: str, place: Path) -> bool:
     """Say whether a verdict only says what would have been decided."""
-    with suppress(OSError):
+    with suppress(OSError, UnicodeDecodeError):
         return _receipt(market, place).read_text(encoding="utf-8") == _PAST
     return False
 

@@ -33,7 +33,7 @@ from pipeline import champion, outbox, paths, serving, unattended
 from pipeline.__main__ import COMMANDS, main
 from pipeline.car_pricing import open_table
 from pipeline.incremental import ledger
-from pipeline.incremental.digests import digest_file
+from pipeline.incremental.digests import digest_file, digest_value
 from pipeline.incremental.manifest import FileRecord, Manifest
 from pipeline.market_files import load_market
 from pipeline.sample import SamplePlan, write_deliveries
@@ -334,7 +334,7 @@ def _model_files(folder: Path, made: Path) -> Reader:
         path = folder / models.MODEL_FILE
         path.write_bytes(content)
         record = FileRecord(digest_file(path), path.stat().st_size, path.stat().st_mtime_ns)  # forged as well as can be
-        Manifest("Train", "f" * 64, {}, {path.name: record}, "run", "2024-01-01T00:00:00+00:00", 1.0).write(folder)
+        Manifest("Train", digest_value({}), {}, {path.name: record}, "run", "2024-01-01T00:00:00+00:00", 1.0).write(folder)
         models.load_model(folder)
         return 0
 

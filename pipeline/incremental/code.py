@@ -15,10 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pipeline.incremental.digests import Memory
 
 _LAYER = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]  # another way to look finds other digests
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # ast.dump spells a tree differently from version to version
+_Found = tuple[dict[str, str] | str, list[str]]  # what was looked up: digests, and the modules to follow
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 # What the first of these members of a task return is in its recipe by value; the others come before or after a build.
 _BY_VALUE = frozenset({"settings", "files", "requires", "complete", "after_commit", "subject", "summary"})
@@ -83,12 +86,13 @@ class CodeReader:
     def _remember(self, key: str, look: Callable[[], tuple[Any, list[str]]]) -> tuple[Any, list[str]]:
         """Return what was found under this key before, by this Python and this layer, or look now."""
         key = f"{_PYTHON} {_LAYER} {' '.join(self.skipped)} {key}"
-        found = self._used.get(key) or self.memory.entries.get(key)
-        if not (isinstance(found, list) and len(found) == 2 and isinstance(found[0], dict | str) and isinstance(found[1], list)):
-            found = list(look())
+        try:
+            found: tuple[Any, list[str]] = msgspec.convert(self._used.get(key) or self.memory.entries.get(key), _Found)
+        except msgspec.ValidationError:  # there is none, or it is damaged
+            found = look()
             self._dirty = True
         self._used[key] = found
-        return found[0], found[1]
+        return found
 
     def _walk_class(self, classes: list[type]) -> tuple[dict[str, str], list[str]]:
         members: dict[str, list[tuple[ast.stmt, str]]] = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.incremental.digests import DigestMemory
+from pipeline.incremental.digests import DigestMemory, digest_value
 from pipeline.incremental.errors import ResultDamaged
 from pipeline.incremental.records import is_below, parse_json
 
@@ -47,13 +47,14 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest | None:
-        """Read the manifest of `folder`; None when there is none or it cannot be understood (damaged)."""
+        """Read the manifest of `folder`; None when there is none, or it is damaged: its recipe must be that of its fingerprint."""
         try:
             fields = parse_json((folder / NAME).read_bytes(), dict[str, Any])
             manifest: Manifest = msgspec.convert(fields, cls)
-        except (OSError, ValueError):
+            is_whole = digest_value(manifest.recipe) == manifest.fingerprint
+        except (OSError, ValueError, RecursionError):
             return None
-        is_ours = fields.keys() <= cls.__dataclass_fields__.keys() and all(map(is_below, manifest.files))
+        is_ours = is_whole and fields.keys() <= cls.__dataclass_fields__.keys() and all(map(is_below, manifest.files))
         return manifest if is_ours else None
 
     def damage(self, folder: Path, memory: DigestMemory) -> str | None:

@@ -21,7 +21,9 @@ os.environ["DO_NOT_TRACK"] = "true"
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param
 from mlflow.exceptions import MlflowException
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from sqlalchemy import create_engine, func, literal, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pipeline import champion, paths, receipts
@@ -116,9 +118,33 @@ def open_client(folder: Path) -> MlflowClient:
             old.unlink()  # receipts of a database that is gone say nothing of the new one
         draft = folder / f".{_DATABASE}.{uuid.uuid4().hex[:8]}"
         # By the store itself: a client would write the working folder's path into its first statement, unquoted.
-        SqlAlchemyStore(_uri(draft), (folder / "artifacts").absolute().as_uri())
+        SqlAlchemyStore(_uri(draft), _artifacts(folder))
         draft.replace(path)
+    _follow_project(path, _artifacts(folder))
     return _client(path)
+
+
+def _artifacts(folder: Path) -> str:
+    return (folder / "artifacts").absolute().as_uri()
+
+
+def _follow_project(path: Path, artifacts: str) -> None:
+    """Where the project was moved or copied, say so in the database: MLflow keeps absolute addresses, and no call of its own changes them.
+
+    Else the plots of the next training would be written where the project was, and those of former ones not be found.
+    """
+    engine = create_engine(_uri(path))
+    try:
+        with engine.begin() as connection:
+            default = connection.execute(select(SqlExperiment.artifact_location).where(SqlExperiment.experiment_id == 0)).scalar()
+            known = str(default or "").removesuffix("/0")
+            if known in ("", artifacts):
+                return
+            for table, place in ((SqlExperiment, SqlExperiment.artifact_location), (SqlRun, SqlRun.artifact_uri)):
+                moved = literal(artifacts).concat(func.substr(place, len(known) + 1))
+                connection.execute(update(table).where(place.startswith(known, autoescape=True)).values({place: moved}))
+    finally:
+        engine.dispose()
 
 
 def _client(path: Path) -> MlflowClient:
@@ -157,7 +183,7 @@ def _experiment(client: MlflowClient, market: str, folder: Path) -> str:
     found = client.get_experiment_by_name(market)
     if found is not None:
         return str(found.experiment_id)
-    return str(client.create_experiment(market, artifact_location=(folder / "artifacts").absolute().as_uri()))
+    return str(client.create_experiment(market, artifact_location=_artifacts(folder)))
 
 
 def _run(client: MlflowClient, experiment: str, training: Training) -> str:

@@ -15,10 +15,13 @@ from typing import Any
 import pytest
 
 from pipeline.sample import SamplePlan, write_deliveries
+from tests.making import make_once
 
 REPOSITORY = Path(__file__).parents[2]
-SMALL = ("--Train-profile", "quick", "--Train-iterations-factor", "0.02")
+# A model of a moment, fitted in the run's own process: a child would import all that it needs anew.
+SMALL = ("--Train-profile", "quick", "--Train-iterations-factor", "0.02", "--Train-max-seconds", "0")
 LENIENT = ("--Promote-max-baseline-share", "100", "--Promote-min-judged", "20", "--Promote-coverage-margin-share", "0.5")
+NIGHTS = SamplePlan(rows=400, nights=3)
 BIN = Path(sys.executable).parent
 
 
@@ -102,9 +105,16 @@ class Project:
 
 def new_project(root: Path) -> Project:
     """Make a project with the code and the settings of this checkout, and no deliveries."""
-    shutil.copytree(REPOSITORY / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "pipeline", root / "pipeline")
     shutil.copy(REPOSITORY / "luigi.cfg", root)
     return Project(root)
+
+
+def give_back(root: Path) -> None:
+    """Let pytest delete what is read-only."""
+    for path in root.rglob("*"):
+        if path.is_dir():
+            path.chmod(0o755)
 
 
 @pytest.fixture
@@ -112,8 +122,22 @@ def project(tmp_path: Path) -> Iterator[Project]:
     """A project with three small nights of the sample market."""
     root = tmp_path / "project"
     project = new_project(root)
-    write_deliveries(root / "data/raw/sample", SamplePlan(rows=400, nights=3))
+    write_deliveries(root / "data/raw/sample", NIGHTS)
     yield project
-    for path in root.rglob("*"):
-        if path.is_dir():
-            path.chmod(0o755)
+    give_back(root)
+
+
+@pytest.fixture
+def evaluated(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The same project, once `Evaluate` has run there."""
+    root = tmp_path / "project"
+    shutil.copytree(make_once(tmp_path_factory, "evaluated", _evaluate), root, copy_function=shutil.copy2)
+    yield Project(root)
+    give_back(root)
+
+
+def _evaluate(root: Path) -> None:
+    project = new_project(root)
+    write_deliveries(root / "data/raw/sample", NIGHTS)
+    code, printed = project.evaluate()
+    assert code == 0, printed

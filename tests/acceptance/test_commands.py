@@ -130,33 +130,32 @@ def test_status_reports_before_and_after_a_run_and_what_is_wrong(project: Projec
     assert "is damaged (metrics.json has 2 bytes instead of" in printed
 
 
-def test_gc_drops_what_nothing_needs_and_nothing_else(project: Project) -> None:
-    assert project.evaluate()[0] == 0
-    first = project.manifests().keys()
-    assert project.evaluate("--Train-iterations-factor", "0.021")[0] == 0
-    second = project.manifests().keys()
+def test_gc_drops_what_nothing_needs_and_nothing_else(evaluated: Project) -> None:
+    first = evaluated.manifests().keys()
+    assert evaluated.evaluate("--Train-iterations-factor", "0.021")[0] == 0
+    second = evaluated.manifests().keys()
 
-    assert project.pipeline("gc", "--keep", "2")[0] == 0
-    assert project.manifests().keys() == second, "what is younger than a day stays"
+    assert evaluated.pipeline("gc", "--keep", "2")[0] == 0
+    assert evaluated.manifests().keys() == second, "what is younger than a day stays"
 
-    age(project.root, days=2)
-    (project.root / "data/clean/.building-0123456789abcdef-0123").mkdir()
-    os.utime(project.root / "data/clean/.building-0123456789abcdef-0123", (0, 0))
-    code, printed = project.pipeline("gc", "--keep", "1", "--dry-run")
+    age(evaluated.root, days=2)
+    (evaluated.root / "data/clean/.building-0123456789abcdef-0123").mkdir()
+    os.utime(evaluated.root / "data/clean/.building-0123456789abcdef-0123", (0, 0))
+    code, printed = evaluated.pipeline("gc", "--keep", "1", "--dry-run")
     assert code == 0
     assert "3 folders would be dropped" in printed
-    assert project.manifests().keys() == second
-    assert project.pipeline("gc", "--keep", "2")[1].startswith("data/clean/.building-")
+    assert evaluated.manifests().keys() == second
+    assert evaluated.pipeline("gc", "--keep", "2")[1].startswith("data/clean/.building-")
 
-    code, printed = project.pipeline("gc", "--keep", "1")
+    code, printed = evaluated.pipeline("gc", "--keep", "1")
     assert code == 0, printed
     assert "2 folders dropped" in printed
-    gone = second - project.manifests().keys()
+    gone = second - evaluated.manifests().keys()
     assert {folder.split("/")[0] + "/" + folder.split("/")[-2] for folder in gone} == {"models/models", "data/evaluate"}
     assert gone <= first
-    assert len(list(project.root.glob("data/mlflow/receipts/*.json"))) == 1
-    assert _versions(project) == [folder for folder in project.manifests() if folder.startswith("models/")]
-    code, printed = project.evaluate("--Train-iterations-factor", "0.021")
+    assert len(list(evaluated.root.glob("data/mlflow/receipts/*.json"))) == 1
+    assert _versions(evaluated) == [folder for folder in evaluated.manifests() if folder.startswith("models/")]
+    code, printed = evaluated.evaluate("--Train-iterations-factor", "0.021")
     assert code == 0
     assert "built" not in printed, "what is current is all there"
 
@@ -207,21 +206,20 @@ def test_every_run_leaves_a_record_also_one_that_cannot_start(project: Project) 
     assert project.leftovers() == []
 
 
-def test_gc_keeps_a_model_that_carries_an_alias(project: Project) -> None:
-    assert project.evaluate()[0] == 0
-    (first,) = _versions(project)
-    assert project.evaluate("--Train-iterations-factor", "0.021")[0] == 0
+def test_gc_keeps_a_model_that_carries_an_alias(evaluated: Project) -> None:
+    (first,) = _versions(evaluated)
+    assert evaluated.evaluate("--Train-iterations-factor", "0.021")[0] == 0
     alias = (
         "from pathlib import Path; from pipeline.services import registry; "
         "registry.open_client(Path('data/mlflow')).set_registered_model_alias('sample', 'champion', '1')"
     )
-    assert project.run(sys.executable, "-c", alias)[0] == 0
-    age(project.root, days=2)
+    assert evaluated.run(sys.executable, "-c", alias)[0] == 0
+    age(evaluated.root, days=2)
 
-    assert project.pipeline("gc", "--keep", "1")[0] == 0
+    assert evaluated.pipeline("gc", "--keep", "1")[0] == 0
 
-    assert first in project.manifests()
-    assert first in _versions(project)
+    assert first in evaluated.manifests()
+    assert first in _versions(evaluated)
 
 
 def _versions(project: Project) -> list[str]:

@@ -53,18 +53,17 @@ def test_the_sample_command_feeds_the_main_job(project: Project) -> None:
     assert project.metrics()["split"] == "by identity"
 
 
-def test_an_edit_that_changes_rows_reaches_the_metrics(project: Project) -> None:
-    assert project.evaluate()[0] == 0
-    before = project.metrics()
-    path = project.root / "pipeline/stages/clean.py"
+def test_an_edit_that_changes_rows_reaches_the_metrics(evaluated: Project) -> None:
+    before = evaluated.metrics()
+    path = evaluated.root / "pipeline/stages/clean.py"
     code_before = path.read_text()
     path.write_text(code_before.replace("Folded(listings.reset_index(), ", "Folded(listings.reset_index().iloc[::2], "))
     assert path.read_text() != code_before
 
-    code, printed = project.evaluate()
+    code, printed = evaluated.evaluate()
 
     assert code == 0, printed
-    assert project.metrics()["n_train"] < before["n_train"]
+    assert evaluated.metrics()["n_train"] < before["n_train"]
     assert "Ingest    " not in printed
 
 
@@ -84,19 +83,18 @@ def test_raw_may_lie_elsewhere_and_is_only_read(project: Project, tmp_path: Path
 
 
 @pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
-def test_two_workers_under_any_start_method_give_the_same_bytes(project: Project, method: str) -> None:
-    assert project.evaluate()[0] == 0
-    alone = project.outputs()
-    metrics = project.metrics()
-    shutil.move(project.root / "data/raw", project.root / "raw")
-    _empty(project.root)
+def test_two_workers_under_any_start_method_give_the_same_bytes(evaluated: Project, method: str) -> None:
+    alone = evaluated.outputs()
+    metrics = evaluated.metrics()
+    shutil.move(evaluated.root / "data/raw", evaluated.root / "raw")
+    _empty(evaluated.root)
 
-    code, printed = project.evaluate("--workers", "2", "--incremental-start-method", method, "--pipeline-raw", "raw")
+    code, printed = evaluated.evaluate("--workers", "2", "--incremental-start-method", method, "--pipeline-raw", "raw")
 
     assert code == 0, printed
-    assert project.outputs() == alone
-    assert project.metrics() == metrics
-    assert project.leftovers() == []
+    assert evaluated.outputs() == alone
+    assert evaluated.metrics() == metrics
+    assert evaluated.leftovers() == []
 
 
 def test_two_runs_at_once_build_each_result_once(project: Project) -> None:
@@ -109,23 +107,22 @@ def test_two_runs_at_once_build_each_result_once(project: Project) -> None:
     assert project.leftovers() == []
 
 
-def test_a_killed_run_is_finished_by_the_next(project: Project) -> None:
-    assert project.evaluate()[0] == 0
-    undisturbed = project.outputs()
-    shutil.move(project.root / "data/raw", project.root / "raw")
-    _empty(project.root)
-    run = project.start_luigi(
+def test_a_killed_run_is_finished_by_the_next(evaluated: Project) -> None:
+    undisturbed = evaluated.outputs()
+    shutil.move(evaluated.root / "data/raw", evaluated.root / "raw")
+    _empty(evaluated.root)
+    run = evaluated.start_luigi(
         "Evaluate", "--local-scheduler", "--Train-profile", "quick", "--Train-iterations-factor", "0.02", "--pipeline-raw", "raw"
     )
-    _wait_for(lambda: list(project.root.glob("models/.building-*")))
+    _wait_for(lambda: list(evaluated.root.glob("models/.building-*")))
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
 
-    code, printed = project.evaluate("--pipeline-raw", "raw")
+    code, printed = evaluated.evaluate("--pipeline-raw", "raw")
 
     assert code == 0, printed
-    assert project.outputs() == undisturbed
-    assert project.leftovers() == []
+    assert evaluated.outputs() == undisturbed
+    assert evaluated.leftovers() == []
 
 
 def test_a_child_ends_with_its_parent(project: Project) -> None:

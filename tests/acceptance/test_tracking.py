@@ -53,37 +53,35 @@ def parameters_of(project: Project) -> list[tuple[str, str]]:
     return found
 
 
-def test_each_training_is_recorded_once_and_a_reuse_opens_nothing(project: Project) -> None:
-    assert project.evaluate()[0] == 0
-    assert runs_of(project) == 1
-    assert ("Split.test_share", "0.2") in parameters_of(project)
-    (card,) = project.root.glob("data/mlflow/artifacts/*/artifacts/card.json")
-    assert json.loads(card.read_bytes())["metrics"]["mae"] == project.metrics()["mae"]
+def test_each_training_is_recorded_once_and_a_reuse_opens_nothing(evaluated: Project) -> None:
+    assert runs_of(evaluated) == 1
+    assert ("Split.test_share", "0.2") in parameters_of(evaluated)
+    (card,) = evaluated.root.glob("data/mlflow/artifacts/*/artifacts/card.json")
+    assert json.loads(card.read_bytes())["metrics"]["mae"] == evaluated.metrics()["mae"]
 
-    code, printed = project.evaluate(PYTHONPROFILEIMPORTTIME="1")
+    code, printed = evaluated.evaluate(PYTHONPROFILEIMPORTTIME="1")
     assert code == 0
     assert " pipeline.tasks" in printed
     for heavy in (" mlflow", " pandas", " sklearn", " matplotlib"):
         assert heavy not in printed, "a run with nothing to do loads none of it"
 
-    assert project.evaluate("--Train-iterations-factor", "0.021")[0] == 0
-    assert project.evaluate()[0] == 0
-    assert runs_of(project) == 2
+    assert evaluated.evaluate("--Train-iterations-factor", "0.021")[0] == 0
+    assert evaluated.evaluate()[0] == 0
+    assert runs_of(evaluated) == 2
 
 
-def test_a_receipt_that_is_missing_is_caught_up_on_without_a_second_run(project: Project) -> None:
-    assert project.evaluate()[0] == 0
-    (receipt,) = project.root.glob("data/mlflow/receipts/*.json")
+def test_a_receipt_that_is_missing_is_caught_up_on_without_a_second_run(evaluated: Project) -> None:
+    (receipt,) = evaluated.root.glob("data/mlflow/receipts/*.json")
     before = json.loads(receipt.read_text())
     receipt.unlink()
 
-    code, printed = project.evaluate()
+    code, printed = evaluated.evaluate()
 
     assert code == 0, printed
     assert "reused data/evaluate/" in printed
     assert "recorded as run" in printed
     assert json.loads(receipt.read_text()) == before
-    assert runs_of(project) == 1
+    assert runs_of(evaluated) == 1
 
 
 def test_a_damaged_database_fails_the_run_with_the_remedy_and_keeps_the_results(project: Project) -> None:
@@ -124,10 +122,9 @@ def test_nobody_is_told_anything(project: Project) -> None:
     assert told.exists(), "without our two lines MLflow does tell, and the guard hears of it"
 
 
-def test_the_model_is_loaded_by_its_registered_name_after_the_project_moved(project: Project, tmp_path: Path) -> None:
-    assert project.evaluate()[0] == 0
+def test_the_model_is_loaded_by_its_registered_name_after_the_project_moved(evaluated: Project, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
-    project.root.rename(moved)
+    evaluated.root.rename(moved)
     load = """
 import json, mlflow, pandas
 mlflow.set_tracking_uri("sqlite:///data/mlflow/mlflow.db")
@@ -139,5 +136,5 @@ assert model.predict(asked)["estimate"].tolist() == judged["estimate"].tolist()
 """
     elsewhere = Project(moved)
     code, printed = elsewhere.run(sys.executable, "-c", load, MLFLOW_DISABLE_TELEMETRY="true")
-    moved.rename(project.root)
+    moved.rename(evaluated.root)
     assert code == 0, printed

@@ -17,6 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
+from pipeline.sample import SamplePlan, write_deliveries
+from tests.making import make_once
+
 from .conftest import LENIENT, SMALL, Project, new_project
 
 OPTIONS = (*SMALL, *LENIENT)
@@ -89,15 +92,16 @@ def wait_for_training(project: Project) -> None:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose first two nights are done: tests take copies of it."""
-    from pipeline.sample import SamplePlan, write_deliveries
+    return Project(make_once(tmp_path_factory, "two-nights", _do_two_nights))
 
-    project = new_project(tmp_path_factory.mktemp("done") / "project")
+
+def _do_two_nights(root: Path) -> None:
+    project = new_project(root)
     write_deliveries(project.root / "more", SamplePlan(rows=800, nights=5))
     for night in ("2025-01-06", "2025-01-07"):
         deliver(project, night)
         code, printed = nightly(project, *OPTIONS, PIPELINE_TODAY=night)
         assert code == 0, printed
-    return project
 
 
 @pytest.fixture
@@ -342,34 +346,25 @@ def start_luigid(project: Project, port: int) -> subprocess.Popen[str]:
 class TestBackfill:
     """Nights in order as each would have run then; nothing present moves; stopping and going on gives the same bytes."""
 
-    def test_it_makes_the_nights_that_cron_would_have_made_and_going_on_costs_nothing(
-        self, done: Project, tmp_path: Path
-    ) -> None:
-        alone, stopped = (Project(tmp_path / name) for name in ("alone", "stopped"))
-        for project in (alone, stopped):
-            shutil.copytree(done.root, project.root, ignore=shutil.ignore_patterns("[a-z]*-*.log"))
-            for folder in (project.root / "models", project.root / "data"):
-                empty(folder, keep=("raw",))
-            for night in ("2025-01-08", "2025-01-09", "2025-01-10"):
-                deliver(project, night)
-        command = (sys.executable, "-m", "pipeline", "backfill", "--from", "2025-01-01", "--to", "2025-01-09", *OPTIONS)
-        code, printed = alone.run(*command)
-        assert code == 0, printed
-        assert nights_of(alone) == ["2025-01-06", "2025-01-07", "2025-01-08", "2025-01-09"]
-        assert not (alone.root / "data/alerts").exists(), "nobody is told of the past"
+    def test_it_makes_the_nights_that_cron_made_and_going_on_costs_nothing(self, done: Project, after_two: Project) -> None:
+        for folder in (after_two.root / "models", after_two.root / "data"):
+            empty(folder, keep=("raw",))
+        command = (sys.executable, "-m", "pipeline", "backfill", "--from", "2025-01-01", "--to", "2025-01-07", *OPTIONS)
 
-        run = stopped.start(*command)
-        wait_for(lambda: len(list(stopped.root.glob("data/nightly/*/night.json"))) == 2)
+        run = after_two.start(*command)
+        wait_for(lambda: nights_of(after_two))
         time.sleep(1)
         os.killpg(run.pid, signal.SIGKILL)
         run.communicate()
-        wait_for(lambda: not [each for each in psutil.process_iter() if str(stopped.root) in " ".join(cmdline(each))])
-        code, printed = stopped.run(*command)
+        wait_for(lambda: not [each for each in psutil.process_iter() if str(after_two.root) in " ".join(cmdline(each))])
+        code, printed = after_two.run(*command)
 
         assert code == 0, printed
-        assert "2 there already" in printed
-        assert stopped.outputs() == alone.outputs()
-        assert current(stopped)["stages"] == current(alone)["stages"]
+        assert "1 there already" in printed
+        assert nights_of(after_two) == ["2025-01-06", "2025-01-07"]
+        assert not (after_two.root / "data/alerts").exists(), "nobody is told of the past"
+        assert after_two.outputs() == done.outputs()
+        assert current(after_two)["stages"] == current(done)["stages"]
 
     def test_nights_before_the_present_drag_nothing_back(self, after_two: Project) -> None:
         deliver(after_two, "2025-01-10")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import os
 import re
 import shutil
@@ -18,9 +17,10 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import page
 from pipeline.sample import SamplePlan, write_deliveries
+from tests.making import make_once
 
 REPOSITORY = Path(__file__).parents[2]
-APP = REPOSITORY / "dashboard" / "app.py"
+APP = REPOSITORY / "dashboard" / "frame.py"
 NIGHTS = ("2025-01-11", "2025-01-12", "2025-01-13")
 HOSTILE = (
     "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">",
@@ -35,15 +35,7 @@ _LENIENT = ("--Promote-max-baseline-share", "100", "--Promote-min-judged", "20",
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of eight deliveries and three nights, which no test may change."""
-    shared = tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else tmp_path_factory.getbasetemp()
-    root, lock = shared / "dashboard-project", shared / "dashboard-project.lock"
-    with lock.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # another process may be making it
-        if not (root / "whole").exists():
-            shutil.rmtree(root, ignore_errors=True)
-            _build(root)
-            (root / "whole").touch()
-    return root
+    return make_once(tmp_path_factory, "dashboard-project", _build)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from pipeline.commands import rollback, status
 from pipeline.errors import UsageWrong
 from pipeline.housekeeping import collect
 from pipeline.incremental import store
+from pipeline.incremental.digests import digest_value
 from pipeline.services import registry
 from pipeline.serving import ChampionUnusable, NoChampion, load_seat, resolve_model
 
@@ -222,11 +223,15 @@ def tamper(folder: Path) -> None:
 
 
 def pretend_version(folder: Path) -> None:
+    """Let the champion be one that an older library made."""
     folder.chmod(0o755)
     (folder / "manifest.json").chmod(0o644)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["recipe"]["libraries"]["scikit-learn"] = "1.0.0"
+    known, manifest["fingerprint"] = manifest["fingerprint"], digest_value(manifest["recipe"])
     (folder / "manifest.json").write_text(json.dumps(manifest))
+    place = paths.champion("tiny")
+    place.write_text(place.read_text().replace(known, manifest["fingerprint"]))
 
 
 @pytest.mark.parametrize(
@@ -402,6 +407,13 @@ def test_a_receipt_lost_is_written_again_without_a_second_entry(project: Project
     assert project.run() == []
     assert len(journal()) == 1
     assert receipts.is_recorded(project.result("evaluate"))
+
+
+def test_a_receipt_that_is_damaged_is_as_good_as_one(project: Project) -> None:
+    for receipt in (project.root / "data/champion/receipts").iterdir():
+        receipt.write_bytes(b"{\xdf")
+    assert project.run() == []
+    assert len(journal()) == 1
 
 
 @pytest.mark.parametrize("settings", [OTHER, {}], ids=["the barred model comes again", "the champion's own model comes"])

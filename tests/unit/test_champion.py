@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.champion import Champion, Seat, holder_on, opponent
+from pipeline.champion import Champion, Seat, holder_on, is_version, opponent
 
 
 def seat(version: int, promoted_on: str) -> Seat:
@@ -50,3 +50,10 @@ def test_a_challenger_meets_the_champion_of_its_time(night, challenger, met):
 def test_without_a_champion_nobody_prices_and_nobody_is_met():
     assert holder_on(None, "2024-02-01") is None
     assert opponent(None, "2024-02-01", None) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "is_one"), [("1", True), ("12", True), ("", False), ("E\t", False), ("٣", False), ("9" * 5000, False), (3, False)]
+)
+def test_a_version_is_text_of_a_few_digits(told, is_one):
+    assert is_version(told) is is_one

@@ -359,7 +359,7 @@ class TestMemory:
     def test_entries_of_another_shape_cost_only_reading_again(self, shop):
         digest = self.remember(shop)
         known = json.loads(shop.memory.read_text())
-        for wrong in (None, 7, [], ["a"], [1, 2], ["a", "b"], {"a": 1}):
+        for wrong in (None, 7, [], ["a"], [1, 2], ["a", "b"], {"a": 1}, [{}, [{}]], [{"a": 1}, []]):
             shop.memory.write_text(json.dumps(dict.fromkeys(known, wrong)))
             assert self.remember(shop) == digest
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.incremental.digests import DigestMemory, digest_file
+from pipeline.incremental.digests import DigestMemory, digest_file, digest_value
 from pipeline.incremental.errors import ResultDamaged
 from pipeline.incremental.manifest import NAME, FileRecord, Manifest, read_checked
 
@@ -27,10 +27,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def manifest(folder: Path) -> Manifest:
+    recipe = {"parameters": {"market": "Übersee"}, "code": {}}
     manifest = Manifest(
         task="Clean",
-        fingerprint="f" * 64,
-        recipe={"parameters": {"market": "Übersee"}, "code": {}},
+        fingerprint=digest_value(recipe),
+        recipe=recipe,
         files={name: record(folder / name) for name in ("a.txt", "b.txt")},
         run="20240101T000000-1",
         started_at="2024-01-01T00:00:00+00:00",
@@ -70,6 +71,13 @@ def test_a_manifest_with_a_part_more_or_less_is_none(folder, manifest):
     for changed in ({**fields, "more": 1}, {name: value for name, value in fields.items() if name != "run"}):
         (folder / NAME).write_text(json.dumps(changed))
         assert Manifest.read(folder) is None
+
+
+@pytest.mark.parametrize("recipe", [{}, {"parameters": {"market": "uk"}, "code": {}}, {"parameters": "\ud800"}])
+def test_a_manifest_whose_recipe_is_not_that_of_its_fingerprint_is_none(folder, manifest, recipe):
+    fields = json.loads((folder / NAME).read_text())
+    (folder / NAME).write_text(json.dumps({**fields, "recipe": recipe}))
+    assert Manifest.read(folder) is None
 
 
 def test_a_folder_without_a_manifest_or_no_folder_has_none(tmp_path):

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import skops.io
 
-from pipeline.incremental.digests import digest_file
+from pipeline.incremental.digests import digest_file, digest_value
 from pipeline.incremental.errors import ResultDamaged
 from pipeline.incremental.manifest import FileRecord, Manifest
 from pipeline.services.models import MODEL_FILE, ModelUnreadable, canonical_zip, load_model, save_model
@@ -43,7 +43,7 @@ def commit_content(content: bytes, folder: Path) -> Path:
     path = folder / MODEL_FILE
     path.write_bytes(content)
     record = FileRecord(digest_file(path), path.stat().st_size, path.stat().st_mtime_ns)
-    Manifest("Train", "f" * 64, {}, {MODEL_FILE: record}, "run", "2024-01-01T00:00:00+00:00", 1.0).write(folder)
+    Manifest("Train", digest_value({}), {}, {MODEL_FILE: record}, "run", "2024-01-01T00:00:00+00:00", 1.0).write(folder)
     return folder
 
 

@@ -77,6 +77,21 @@ def test_told_twice_it_is_still_one_run_and_one_version(folder):
     assert len(client.search_model_versions("name = 'tiny'")) == 1
 
 
+def test_where_the_project_was_moved_its_pictures_are_found_and_the_next_are_written_there(folder, tmp_path):
+    first = record(folder)
+    moved = tmp_path / "100 % élégant_x" / "mlflow"
+    moved.parent.mkdir()
+    folder.rename(moved)
+
+    second = record(moved, fingerprint="e" * 64)
+
+    assert not folder.exists()
+    client = registry.open_client(moved)
+    for recorded in (first, second):
+        assert [file.path for file in client.list_artifacts(recorded.run_id, "plots")] == ["plots/picture.png"]
+    assert {Path(client.get_experiment(number).artifact_location).name for number in ("0", "1")} == {"0", "artifacts"}
+
+
 def test_judged_anew_the_same_training_has_the_new_metrics(folder):
     first = record(folder)
     assert record(folder, metrics={"mae": 1.25}, judged_at="2025-01-07T12:00:00+00:00") == first
