@@ -64,8 +64,7 @@ def test_it_is_not_installed():
 
 def test_nothing_starts_or_imports_it_while_everything_runs(project: Project) -> None:
     environment = lay_marks(project)
-    for name in ("dashboard", ".streamlit"):
-        shutil.copytree(REPOSITORY / name, project.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "dashboard", project.root / "dashboard", ignore=shutil.ignore_patterns("__pycache__"))
     luigid_port, dashboard_port = free_port(), free_port()
     text = (project.root / "luigi.cfg").read_text()
     (project.root / "luigi.cfg").write_text(text.replace("scheduler_port = 8082", f"scheduler_port = {luigid_port}"))

@@ -13,8 +13,10 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, sync_playwright
 
@@ -86,11 +88,10 @@ def serve(root: Path, port: int | None = None) -> Iterator[str]:
     """Serve the dashboard on a project, as `streamlit run dashboard/app.py` does, and return its address."""
     port = port or free_port()
     command = [sys.executable, "-m", "streamlit", "run", str(REPOSITORY / "dashboard" / "app.py"), "--server.port", str(port)]
-    folder = root / ".streamlit"
-    folder.mkdir(exist_ok=True)
-    shutil.copy(REPOSITORY / ".streamlit" / "config.toml", folder / "config.toml")
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     with answering(command, port, cwd=root, env=environment) as base:
+        # Its port is open before what pages need is loaded.
+        assert urlopen(f"{base}/_stcore/health", timeout=60).status == HTTPStatus.OK
         yield base
 
 

@@ -175,6 +175,6 @@ class TestWhatIsNotThere:
 
 
 def test_an_upload_is_at_most_what_the_page_says():
-    config = (page.Path(__file__).parents[2] / ".streamlit/config.toml").read_text(encoding="utf-8")
+    config = (page.Path(__file__).parents[2] / "dashboard/.streamlit/config.toml").read_text(encoding="utf-8")
     assert "maxUploadSize = 25\n" in config
     assert (batch.MAX_BYTES, batch.MAX_ROWS) == (200_000_000, 200_000)

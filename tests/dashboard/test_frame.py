@@ -1,11 +1,14 @@
 """What holds on every page: the choices in the sidebar, states that are told above, and that nothing is written."""
 
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from dashboard import page, reading
 from dashboard.words import LANGUAGES, Words, guess_language
+from tests.dashboard.browsing import serve
 from tests.dashboard.conftest import REPOSITORY, all_text
 
 VIEWS = sorted(path.stem for path in (REPOSITORY / "dashboard" / "views").glob("*.py"))
@@ -67,9 +70,14 @@ def test_who_may_roll_back_is_nobody_by_default():
 
 
 def test_it_listens_on_this_machine_alone_and_tells_nobody():
-    settings = (REPOSITORY / ".streamlit" / "config.toml").read_text()
+    settings = (REPOSITORY / "dashboard" / ".streamlit" / "config.toml").read_text()
     for line in ('address = "127.0.0.1"', "gatherUsageStats = false", "enableXsrfProtection = true", "showErrorLinks = false"):
         assert line in settings
+
+
+def test_started_in_any_folder_it_answers_on_no_other_address(tmp_path):
+    with serve(tmp_path) as base, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", urlsplit(base).port), timeout=5)
 
 
 def test_text_of_others_is_no_markup():
