@@ -4,6 +4,7 @@ import configparser
 import sys
 
 try:
+    from pipeline.incremental.usage import refuse_mixed_names
     from pipeline.incremental.worker import install
     from pipeline.tasks import (
         Check,
@@ -21,6 +22,8 @@ try:
         Trial,
         Tune,
     )
+
+    refuse_mixed_names()
 except (configparser.Error, UnicodeDecodeError) as error:  # Luigi reads its settings as soon as it is imported
     sys.stderr.write(f"luigi.cfg cannot be read: {' '.join(str(error).split())}\n")
     raise SystemExit(2) from None

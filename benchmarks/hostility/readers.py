@@ -35,6 +35,7 @@ from pipeline.car_pricing import open_table
 from pipeline.incremental import ledger
 from pipeline.incremental.digests import digest_file, digest_value
 from pipeline.incremental.manifest import FileRecord, Manifest
+from pipeline.incremental.usage import refuse_mixed_names
 from pipeline.market_files import load_market
 from pipeline.sample import SamplePlan, write_deliveries
 from pipeline.services import models
@@ -237,7 +238,7 @@ def _settings() -> Reader:
 def _can_be_read() -> bool:
     """Say whether the settings can be read at all: a command is told so as soon as it imports the project, before it runs."""
     with suppress(configparser.Error, UnicodeDecodeError):
-        LuigiConfigParser.instance()
+        refuse_mixed_names()
         return True
     return False
 

@@ -20,7 +20,8 @@ def draw_lineage(lineage: Lineage, marked: Collection[str], words: Words, *, is_
     shown = [*(node for node in lineage.nodes if node.stage != "Ingest"), *drawn]
     keys = {node.key for node in shown}
     n_more = len(lineage.nodes) - len(shown)
-    more = [f'"{_MORE}" [label="{_escape(_tell_more(n_more, words))}", style=dashed, color="{GREY}"];'] if n_more else []
+    # Without a word: a graph that reads the same in every language is not laid out again when another is chosen.
+    more = [f'"{_MORE}" [label="… +{n_more}", style=dashed, color="{GREY}"];'] if n_more else []
     edges = sorted({(source if source in keys else _MORE, target) for source, target in lineage.edges if target in keys})
     return "\n".join(
         [
@@ -47,10 +48,6 @@ def _draw_node(node: Node, words: Words, *, is_first: bool, is_marked: bool) -> 
     elif is_marked:
         looks.append(f'color="{ORANGE}"')
     return f"{_name(node.key)} [{', '.join(looks)}];"
-
-
-def _tell_more(n: int, words: Words) -> str:
-    return words.say_many("… and {n} more delivery", "… and {n} more deliveries", n)
 
 
 def _name(key: str) -> str:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from luigi.cmdline_parser import CmdlineParser
+from luigi.configuration import LuigiConfigParser
 from luigi.parameter import ParameterException
 from luigi.task_register import Register, TaskClassException
 
@@ -49,6 +50,15 @@ def _name_slip(error: BaseException, argv: list[str]) -> str | None:
     if not isinstance(error, ValueError) or isinstance(error, ParameterException):
         return str(error)
     return find_wrong_setting(argv)
+
+
+def refuse_mixed_names() -> None:
+    """Raise configparser.Error over an option whose name holds both - and _: Luigi looks it up by another spelling, and ends in a KeyError."""
+    settings = LuigiConfigParser.instance()
+    for section in settings.sections():
+        for name in settings.options(section):
+            if "-" in name and "_" in name:
+                raise configparser.Error(f"[{section}] {name} mixes - and _; write it as {name.replace('-', '_')}")
 
 
 def find_wrong_setting(argv: list[str] | None = None) -> str | None:

@@ -83,6 +83,10 @@ def test_a_slip_is_one_message_and_exit_2(project: Project, arguments: tuple[str
             b"[core]\na = 1\n[core]\n",
             "luigi.cfg cannot be read: While reading from 'luigi.cfg' [line 3]: section 'core' already exists",
         ),
+        (
+            b"[Train]\nmax-list_ings = 3\n",
+            "luigi.cfg cannot be read: [Train] max-list_ings mixes - and _; write it as max_list_ings",
+        ),
         (b"[core]\na = \xff\n", "luigi.cfg cannot be read: 'utf-8' codec can't decode byte 0xff"),
     ],
 )
