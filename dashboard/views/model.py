@@ -93,6 +93,9 @@ def choose_judged(state: MarketState, told: Words) -> Judged:
 
 def show_headline(judged: Judged, metrics: Mapping[str, Any], told: Words) -> None:
     """Write whose figures follow, the figures that matter most, and where a simple estimate does better."""
+    learnt = told.number(metrics.get("n_train", judged.n_learnt))
+    if "n_train_of" in metrics:  # [Train] max_listings
+        learnt = told.say("{n} of {all}", n=learnt, all=told.number(metrics["n_train_of"]))
     role = told.say("champion") if judged.role == reading.CHAMPION else told.say("newest judged, not the champion")
     st.caption(
         told.say(
@@ -100,7 +103,7 @@ def show_headline(judged: Judged, metrics: Mapping[str, Any], told: Words) -> No
             version=judged.version or "–",
             role=role,
             night=told.date(judged.data_as_of) if judged.data_as_of else told.say("undated deliveries"),
-            learnt=told.number(metrics.get("n_train", judged.n_learnt)),
+            learnt=learnt,
             judged=told.number(metrics["n_test"]),
         )
     )

@@ -72,6 +72,11 @@ class TestOpening:
         assert f"Version {seat.version} (champion)" in all_text(app)
         assert f"judged on {told.number(metrics['n_test'])} that it never saw" in all_text(app)
 
+    def test_that_it_learnt_from_a_sample_is_told(self, own_project, open_page):
+        place = reading.Path(holder().seat.evaluation) / "metrics.json"
+        place.write_text(json.dumps({**json.loads(place.read_bytes()), "n_train": 200, "n_train_of": 5320}))
+        assert "learnt from 200 of 5,320 listings" in all_text(open_page("model"))
+
     def test_a_baseline_that_is_better_is_told(self, own_project, open_page):
         path = reading.Path(holder().seat.evaluation) / "metrics.json"
         metrics = json.loads(path.read_bytes())
