@@ -120,15 +120,24 @@ def _show_rows(root: Path, rows: int, arguments: argparse.Namespace) -> None:
 
 
 def _show_pricing(root: Path, path: Path, cars: int) -> None:
-    """Make the model champion by rules that every model passes, and price the first cars of the delivery with it."""
+    """Make the model champion by rules that every model passes, and price the delivery's cars with it, over again where more are asked for."""
     lenient = ("--Promote-max-baseline-share", "100", "--Promote-coverage-margin-share", "0.9")
     quick = ("--Train-profile", "quick", "--Train-max-listings", str(LEARNT))
     run_command(root, luigi_command("pipeline", "Promote", *quick, *lenient))
-    with path.open("rb") as source, (root / "cars.csv").open("wb") as target:
-        target.writelines(islice(source, cars + 1))
+    with (root / "cars.csv").open("wb") as target:
+        with path.open("rb") as source:
+            target.write(source.readline())
+        target.writelines(islice(_repeat_rows(path), cars))
     program = [sys.executable, "-m", "pipeline", "price", "--input", "cars.csv", "--output", "priced.csv"]
     seen = _watch(root, program)
     _show(f"price {cars:,} cars", _between(seen, seen[0].at, seen[-1].at), cars)
+
+
+def _repeat_rows(path: Path) -> Iterator[bytes]:
+    while True:
+        with path.open("rb") as source:
+            source.readline()
+            yield from source
 
 
 def _show_deliveries(root: Path, arguments: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BLUE, GREY, SKY, VERMILION, localize, money_axis
+from dashboard.charts.frame import BLUE, GREY, SKY, VERMILION, layered, money_axis
 from dashboard.words import Words
 
 _REACH = (-0.7, 0.8)  # of an interval that is drawn, as a share of the estimate: wider ones are cut
@@ -21,7 +21,7 @@ def draw_deals(deals: pd.DataFrame, words: Words) -> Any:
     scale = alt.Scale(domain=[left, right], nice=False)
     frame = frame.assign(left=left, right=right, asked=frame["price"].map(words.money), worth=frame["estimate"].map(words.money))
     x_axis = alt.Axis(title=None, format="+.0%", grid=False, tickCount=5)
-    base = alt.Chart(frame).encode(
+    base = alt.Chart().encode(
         y=alt.Y("place:O", axis=None),
         tooltip=[
             alt.Tooltip("car:N", title=words.say("Car")),
@@ -30,17 +30,17 @@ def draw_deals(deals: pd.DataFrame, words: Words) -> Any:
         ],
     )
     bar = base.mark_bar(height=10, color=SKY, opacity=0.45, cornerRadius=3, yOffset=8).encode(
-        x=alt.X("low_share:Q", scale=scale, axis=x_axis), x2="high_share:Q"
+        x=alt.X("low_share:Q", scale=scale, axis=x_axis), x2=alt.X2("high_share:Q")
     )
     line = base.mark_tick(thickness=3, size=18, color=BLUE, yOffset=8).encode(x=alt.X("zero:Q", scale=scale))
     dot = base.mark_point(filled=True, size=110, color=VERMILION, shape="diamond", opacity=1, yOffset=8).encode(
         x=alt.X("price_share:Q", scale=scale)
     )
     names = base.mark_text(align="left", dy=-9, color=GREY, limit=240, fontWeight=600).encode(
-        x=alt.X("left:Q", scale=scale), text="car:N"
+        x=alt.X("left:Q", scale=scale), text=alt.Text("car:N")
     )
-    told = base.mark_text(align="right", dy=-9, color=GREY).encode(x=alt.X("right:Q", scale=scale), text="told:N")
-    return localize(alt.layer(bar, line, dot, names, told).properties(height=alt.Step(42)), words)
+    told = base.mark_text(align="right", dy=-9, color=GREY).encode(x=alt.X("right:Q", scale=scale), text=alt.Text("told:N"))
+    return layered(bar, line, dot, names, told, data=frame, height=alt.Step(42), words=words)
 
 
 def draw_like(others: pd.DataFrame, this: dict[str, float], column: str, words: Words) -> Any:
@@ -58,20 +58,20 @@ def draw_like(others: pd.DataFrame, this: dict[str, float], column: str, words: 
     layers = [alt.Chart(told).mark_circle(size=45, color=GREY, opacity=0.55).encode(x=x, y=y, tooltip=tips)]
     here = alt.Chart(pd.DataFrame([this]))
     if "estimate" in this:
-        layers.append(here.mark_rule(color=SKY, strokeWidth=7, opacity=0.5).encode(x=x, y="low:Q", y2="high:Q"))
-        layers.append(here.mark_tick(color=BLUE, thickness=4, size=20).encode(x=x, y="estimate:Q"))
+        layers.append(here.mark_rule(color=SKY, strokeWidth=7, opacity=0.5).encode(x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q")))
+        layers.append(here.mark_tick(color=BLUE, thickness=4, size=20).encode(x=x, y=alt.Y("estimate:Q")))
     layers.append(here.mark_point(filled=True, size=170, color=VERMILION, shape="diamond", opacity=1).encode(x=x, y=y))
-    return localize(alt.layer(*layers).properties(height=260), words)
+    return layered(*layers, height=260, words=words)
 
 
 def draw_history(steps: pd.DataFrame, words: Words) -> Any:
     """Draw a listing's price over the nights; `steps` has on (a date) and price, the last of them the newest night."""
     told = steps.assign(asked=steps["price"].map(words.money), night=[words.date(f"{on:%Y-%m-%d}") for on in steps["on"]])
-    base = alt.Chart(told).encode(
+    base = alt.Chart().encode(
         x=alt.X("on:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=5, labelOverlap=True)),
         y=alt.Y("price:Q", scale=alt.Scale(zero=False), axis=money_axis(words)),
         tooltip=[alt.Tooltip("night:N", title=words.say("Night")), alt.Tooltip("asked:N", title=words.column("price"))],
     )
     line = base.mark_line(interpolate="step-after", color=BLUE, strokeWidth=2.5)
     dots = base.mark_point(filled=True, size=60, color=BLUE, opacity=1)
-    return localize((line + dots).properties(height=260), words)
+    return layered(line, dots, data=told, height=260, words=words)

@@ -30,7 +30,19 @@ def money_axis(words: Words, title: str = "") -> alt.Axis:
 
 def localize(chart: Any, words: Words) -> Any:
     """Return a chart whose axes and tooltips write numbers and dates as the reader's language does."""
-    return chart.configure(locale={"number": _number_locale(words.locale), "time": _time_locale(words.locale)})
+    return chart.configure(locale=_locale(words))
+
+
+def layered(*layers: Any, height: Any, words: Words, data: Any = alt.Undefined) -> Any:
+    """Return charts over each other, localized; of layers that share `data` none has its own.
+
+    All is said at once: each of Altair's methods copies the whole chart, and it names layers that share data by a digest of them.
+    """
+    return alt.layer(*layers, data=data, height=height, config=alt.Config(locale=_locale(words)))
+
+
+def _locale(words: Words) -> alt.Locale:
+    return alt.Locale(number=alt.NumberLocale(**_number_locale(words.locale)), time=alt.TimeLocale(**_time_locale(words.locale)))
 
 
 def _number_locale(locale: Locale) -> dict[str, Any]:

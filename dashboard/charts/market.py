@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BAND, BLUE, GREY, SKY, localize, money_axis
+from dashboard.charts.frame import BAND, BLUE, GREY, SKY, layered, localize, money_axis
 from dashboard.words import Words
 
 
@@ -18,7 +18,7 @@ def draw_levels(levels: pd.DataFrame, words: Words) -> Any:
         half=[f"{words.money(low)} – {words.money(high)}" for low, high in zip(levels["low"], levels["high"], strict=True)],
         count=[words.number(n) for n in levels["n"]],
     )
-    base = alt.Chart(frame).encode(
+    base = alt.Chart().encode(
         y=alt.Y("name:N", sort=list(frame["name"]), axis=alt.Axis(title=None, labelLimit=130, ticks=False, domain=False)),
         tooltip=[
             alt.Tooltip("name:N", title=words.say("Car")),
@@ -29,10 +29,10 @@ def draw_levels(levels: pd.DataFrame, words: Words) -> Any:
     )
     axis = alt.Axis(title=words.currency, format=",.0f", tickCount=5, labelOverlap=True)
     bars = base.mark_bar(height=12, color=SKY, opacity=0.45, cornerRadius=3).encode(
-        x=alt.X("low:Q", axis=axis, scale=alt.Scale(zero=True)), x2="high:Q"
+        x=alt.X("low:Q", axis=axis, scale=alt.Scale(zero=True)), x2=alt.X2("high:Q")
     )
-    lines = base.mark_tick(thickness=3, size=18, color=BLUE).encode(x="median:Q")
-    return localize((bars + lines).properties(height=alt.Step(24)), words)
+    lines = base.mark_tick(thickness=3, size=18, color=BLUE).encode(x=alt.X("median:Q"))
+    return layered(bars, lines, data=frame, height=alt.Step(24), words=words)
 
 
 def draw_volume(nights: pd.DataFrame, words: Words) -> Any:
@@ -60,14 +60,16 @@ def draw_prices(nights: pd.DataFrame, words: Words) -> Any:
         told=[words.date(night) for night in nights["night"]],
         asked=[words.money(value) for value in nights["median"]],
     )
-    base = alt.Chart(frame).encode(x=_night_axis())
+    base = alt.Chart().encode(x=_night_axis())
     scale = alt.Scale(zero=False)
-    band = base.mark_area(color=SKY, opacity=BAND).encode(y=alt.Y("low:Q", scale=scale, axis=money_axis(words)), y2="high:Q")
+    band = base.mark_area(color=SKY, opacity=BAND).encode(
+        y=alt.Y("low:Q", scale=scale, axis=money_axis(words)), y2=alt.Y2("high:Q")
+    )
     line = base.mark_line(color=BLUE, strokeWidth=2.5, point=len(frame) < 15).encode(
         y=alt.Y("median:Q", scale=scale),
         tooltip=[alt.Tooltip("told:N", title=words.say("Night")), alt.Tooltip("asked:N", title=words.say("Median price"))],
     )
-    return localize((band + line).properties(height=260), words)
+    return layered(band, line, data=frame, height=260, words=words)
 
 
 def draw_survival(chosen: pd.DataFrame, whole: pd.DataFrame | None, words: Words) -> Any:
@@ -89,7 +91,7 @@ def draw_survival(chosen: pd.DataFrame, whole: pd.DataFrame | None, words: Words
     layers.append(
         alt.Chart(chosen).mark_line(interpolate="step-after", color=BLUE, strokeWidth=2.5).encode(x=x, y=y, tooltip=tips)
     )
-    return localize(alt.layer(*layers).properties(height=300), words)
+    return layered(*layers, height=300, words=words)
 
 
 def _night_axis() -> alt.X:

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BAND, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, localize
+from dashboard.charts.frame import BAND, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, layered
 from dashboard.words import Words
 
 _BAR, _STEP = 14, 24
@@ -40,23 +40,23 @@ def draw_rivals(points: pd.DataFrame, who: list[str], outcomes: list[str], title
         alt.Tooltip("told:N", title=title),
         alt.Tooltip("outcome:N", title=words.say("Verdict")),
     ]
-    base = alt.Chart(points).encode(x=x, y=y, color=color)
-    lines = base.mark_line(strokeWidth=2).encode(detail="who:N")
+    base = alt.Chart().encode(x=x, y=y, color=color)
+    lines = base.mark_line(strokeWidth=2).encode(detail=alt.Detail("who:N"))
     champions = base.transform_filter(alt.datum.who == who[0]).mark_point(size=30, filled=True).encode(tooltip=told)
     challengers = base.transform_filter(alt.datum.who == who[1]).mark_point(size=110, filled=True, opacity=1)
-    return localize((lines + champions + challengers.encode(shape=shape, tooltip=told)).properties(height=300), words)
+    return layered(lines, champions, challengers.encode(shape=shape, tooltip=told), data=points, height=300, words=words)
 
 
 def draw_errors(segments: pd.DataFrame, title: str, words: Words) -> Any:
     """Draw the median error of each segment as a bar; `segments`: label, median_ape, told, n."""
-    base = alt.Chart(segments).encode(y=_rows(segments))
+    base = alt.Chart().encode(y=_rows(segments))
     reach = float(segments["median_ape"].max()) * 1.25 or 1
     bars = base.mark_bar(height=_BAR, color=BLUE).encode(
         x=alt.X("median_ape:Q", title=title, axis=alt.Axis(format=".0%", tickCount=4), scale=alt.Scale(domain=[0, reach])),
         tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("told:N", title=title)],
     )
-    labels = base.mark_text(align="left", dx=5, color=GREY).encode(x="median_ape:Q", text="told:N")
-    return localize((bars + labels).properties(height=alt.Step(_STEP)), words)
+    labels = base.mark_text(align="left", dx=5, color=GREY).encode(x=alt.X("median_ape:Q"), text=alt.Text("told:N"))
+    return layered(bars, labels, data=segments, height=alt.Step(_STEP), words=words)
 
 
 def draw_coverage(segments: pd.DataFrame, level: float, title: str, words: Words) -> Any:
@@ -66,15 +66,15 @@ def draw_coverage(segments: pd.DataFrame, level: float, title: str, words: Words
         "chance_low:Q", title=title, axis=alt.Axis(format=".0%", tickCount=5), scale=alt.Scale(domain=[low, 1.0], nice=False)
     )
     base = alt.Chart(segments).encode(y=_rows(segments))
-    bands = base.mark_bar(height=_BAR, color=SKY, opacity=0.4).encode(x=x, x2="chance_high:Q")
-    meant = alt.Chart(pd.DataFrame({"level": [level]})).mark_rule(color=GREY, strokeWidth=2).encode(x="level:Q")
+    bands = base.mark_bar(height=_BAR, color=SKY, opacity=0.4).encode(x=x, x2=alt.X2("chance_high:Q"))
+    meant = alt.Chart(pd.DataFrame({"level": [level]})).mark_rule(color=GREY, strokeWidth=2).encode(x=alt.X("level:Q"))
     dots = base.mark_point(filled=True, size=90, opacity=1).encode(
-        x="interval_coverage:Q",
+        x=alt.X("interval_coverage:Q"),
         color=alt.Color("is_off:N", scale=alt.Scale(domain=[False, True], range=[BLUE, VERMILION]), legend=None),
         shape=alt.Shape("is_off:N", scale=alt.Scale(domain=[False, True], range=["circle", "diamond"]), legend=None),
         tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("told:N", title=title)],
     )
-    return localize(alt.layer(bands, meant, dots).properties(height=alt.Step(_STEP)), words)
+    return layered(bands, meant, dots, height=alt.Step(_STEP), words=words)
 
 
 def draw_cloud(points: pd.DataFrame, ends: tuple[float, float], statuses: tuple[str, str], words: Words) -> Any:
@@ -86,10 +86,10 @@ def draw_cloud(points: pd.DataFrame, ends: tuple[float, float], statuses: tuple[
     x = alt.X("price:Q", scale=scale, axis=_log_axis(words, words.say("Price asked")))
     y = alt.Y("estimate:Q", scale=scale, axis=_log_axis(words, words.say("Estimate")))
     base = alt.Chart(line).encode(x=x)
-    band = base.mark_area(color=GREEN, opacity=BAND, clip=True).encode(y=alt.Y("less:Q", scale=scale), y2="more:Q")
+    band = base.mark_area(color=GREEN, opacity=BAND, clip=True).encode(y=alt.Y("less:Q", scale=scale), y2=alt.Y2("more:Q"))
     same = base.mark_line(color=GREY, strokeWidth=1.5, clip=True).encode(y=y)
     dots = _dots(points, statuses, words).encode(x=x, y=y)
-    return localize(alt.layer(band, same, dots).properties(height=360), words)
+    return layered(band, same, dots, height=360, words=words)
 
 
 def draw_residuals(
@@ -113,30 +113,30 @@ def draw_residuals(
     if len(medians):
         line = alt.Chart(medians).mark_line(color=VERMILION, strokeWidth=3, strokeDash=[6, 3], clip=True)
         layers.append(line.encode(x=x, y=y))
-    return localize(alt.layer(*layers).properties(height=360), words)
+    return layered(*layers, height=360, words=words)
 
 
 def draw_importance(features: pd.DataFrame, title: str, words: Words) -> Any:
     """Draw how much each feature matters, with its spread over several shuffles; `features`: label, share, low, high, told."""
-    base = alt.Chart(features).encode(y=_rows(features))
+    base = alt.Chart().encode(y=_rows(features))
     told = [alt.Tooltip("label:N", title=" "), alt.Tooltip("told:N", title=title)]
     bars = base.mark_bar(height=_BAR, color=BLUE).encode(
         x=alt.X("share:Q", title=title, axis=alt.Axis(format=".0%", tickCount=5)), tooltip=told
     )
-    spread = base.mark_rule(color=ORANGE, strokeWidth=2.5).encode(x="low:Q", x2="high:Q")
-    return localize((bars + spread).properties(height=alt.Step(_STEP)), words)
+    spread = base.mark_rule(color=ORANGE, strokeWidth=2.5).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"))
+    return layered(bars, spread, data=features, height=alt.Step(_STEP), words=words)
 
 
 def draw_baselines(errors: pd.DataFrame, model: str, title: str, words: Words) -> Any:
     """Draw the mean error of the model beside those of the baselines; `errors`: label, mae, told."""
-    base = alt.Chart(errors).encode(y=_rows(errors))
+    base = alt.Chart().encode(y=_rows(errors))
     reach = float(errors["mae"].max()) * 1.25 or 1
     bars = base.mark_bar(height=20).encode(
         x=alt.X("mae:Q", axis=alt.Axis(title=title, format=",.0f", tickCount=5), scale=alt.Scale(domain=[0, reach])),
         color=alt.condition(alt.datum.label == model, alt.value(BLUE), alt.value(GREY)),
     )
-    labels = base.mark_text(align="left", dx=5, color=GREY).encode(x="mae:Q", text="told:N")
-    return localize((bars + labels).properties(height=alt.Step(32)), words)
+    labels = base.mark_text(align="left", dx=5, color=GREY).encode(x=alt.X("mae:Q"), text=alt.Text("told:N"))
+    return layered(bars, labels, data=errors, height=alt.Step(32), words=words)
 
 
 def _rows(frame: pd.DataFrame) -> alt.Y:

@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BAND, BLUE, GREY, ORANGE, SKY, VERMILION, localize, money_axis
+from dashboard.charts.frame import BAND, BLUE, GREY, ORANGE, SKY, VERMILION, layered, money_axis
 from dashboard.words import Words
 
 
@@ -19,9 +19,9 @@ def draw_interval(low: float, estimate: float, high: float, words: Words, price:
     known = [value for value in (low, high, price) if value is not None]
     scale = alt.Scale(domain=[min(known) - reach, max(known) + reach], nice=False)
     axis = alt.Axis(title=None, format=",.0f", tickCount=5, grid=False)
-    base = alt.Chart(ends)
+    base = alt.Chart()
     bar = base.mark_bar(height=22, color=SKY, opacity=0.45, cornerRadius=4).encode(
-        x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q"
+        x=alt.X("low:Q", scale=scale, axis=axis), x2=alt.X2("high:Q")
     )
     line = base.mark_tick(thickness=4, size=34, color=BLUE).encode(x=alt.X("estimate:Q", scale=scale))
     layers = [bar, line]
@@ -31,7 +31,7 @@ def draw_interval(low: float, estimate: float, high: float, words: Words, price:
                 x=alt.X("price:Q", scale=scale)
             )
         )
-    return localize(alt.layer(*layers).properties(height=44), words)
+    return layered(*layers, data=ends, height=44, words=words)
 
 
 def draw_contributions(
@@ -50,15 +50,15 @@ def draw_contributions(
     frame.loc[frame["kind"] == "end", "from"] = floor
     order = list(frame["name"])
     color = alt.Color("kind:N", scale=alt.Scale(domain=["up", "down", "end"], range=[BLUE, ORANGE, GREY]), legend=None)
-    base = alt.Chart(frame).encode(y=alt.Y("name:N", sort=order, axis=alt.Axis(title=None, labelLimit=260)))
+    base = alt.Chart().encode(y=alt.Y("name:N", sort=order, axis=alt.Axis(title=None, labelLimit=260)))
     bars = base.mark_bar(height=18).encode(
         x=alt.X("from:Q", scale=alt.Scale(domainMin=floor, nice=False), axis=money_axis(words)),
-        x2="to:Q",
+        x2=alt.X2("to:Q"),
         color=color,
         tooltip=["name:N", "told:N"],
     )
-    labels = base.mark_text(align="left", dx=6, color=GREY, fontWeight=600).encode(x="right:Q", text="told:N")
-    return localize((bars + labels).properties(height=alt.Step(26)), words)
+    labels = base.mark_text(align="left", dx=6, color=GREY, fontWeight=600).encode(x=alt.X("right:Q"), text=alt.Text("told:N"))
+    return layered(bars, labels, data=frame, height=alt.Step(26), words=words)
 
 
 def draw_curve(points: pd.DataFrame, here: tuple[float, float] | None, x_title: str, words: Words) -> Any:
@@ -70,7 +70,7 @@ def draw_curve(points: pd.DataFrame, here: tuple[float, float] | None, x_title: 
     told = [alt.Tooltip("x:Q", title=x_title), alt.Tooltip("told:N", title=words.say("Estimate"))]
     points = points.assign(told=[words.money(value) for value in points["estimate"]])
     base = alt.Chart(points).encode(x=x)
-    band = base.mark_area(color=SKY, opacity=BAND).encode(y=alt.Y("low:Q", axis=money_axis(words)), y2="high:Q")
+    band = base.mark_area(color=SKY, opacity=BAND).encode(y=alt.Y("low:Q", axis=money_axis(words)), y2=alt.Y2("high:Q"))
     line = base.mark_line(color=BLUE, strokeWidth=2.5).encode(y=y, tooltip=told)
     layers = [band, line]
     if here:
@@ -78,9 +78,9 @@ def draw_curve(points: pd.DataFrame, here: tuple[float, float] | None, x_title: 
         layers.append(
             alt.Chart(place)
             .mark_point(filled=True, size=160, color=VERMILION, shape="diamond", opacity=1)
-            .encode(x="x:Q", y="estimate:Q")
+            .encode(x=alt.X("x:Q"), y=alt.Y("estimate:Q"))
         )
-    return localize(alt.layer(*layers).properties(height=260), words)
+    return layered(*layers, height=260, words=words)
 
 
 def _step(name: str, start: float, end: float, kind: str, words: Words) -> dict[str, Any]:

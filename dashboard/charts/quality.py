@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILION, localize
+from dashboard.charts.frame import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILION, layered, localize
 from dashboard.words import Words
 
 _STEP, _BAR = 24, 14
@@ -47,11 +47,11 @@ def draw_rejections(shares: pd.DataFrame, reasons: list[str], title: str, words:
 def draw_counts(counts: pd.DataFrame, title: str, words: Words) -> Any:
     """Draw a count per line, as bars with their number; `counts`: label, n, told."""
     reach = float(counts["n"].max()) * 1.25 or 1
-    base = alt.Chart(counts).encode(y=_rows(counts))
+    base = alt.Chart().encode(y=_rows(counts))
     x = alt.X("n:Q", title=title, axis=alt.Axis(format=",.0f", tickCount=4, tickMinStep=1), scale=alt.Scale(domain=[0, reach]))
     bars = base.mark_bar(height=_BAR, color=BLUE).encode(x=x)
-    labels = base.mark_text(align="left", dx=5, color=GREY).encode(x="n:Q", text="told:N")
-    return localize((bars + labels).properties(height=alt.Step(_STEP)), words)
+    labels = base.mark_text(align="left", dx=5, color=GREY).encode(x=alt.X("n:Q"), text=alt.Text("told:N"))
+    return layered(bars, labels, data=counts, height=alt.Step(_STEP), words=words)
 
 
 def draw_drift(columns: pd.DataFrame, kinds: tuple[str, str, str], title: str, words: Words) -> Any:
@@ -61,7 +61,7 @@ def draw_drift(columns: pd.DataFrame, kinds: tuple[str, str, str], title: str, w
     """
     shown = {kind: color for kind, color in zip(kinds, (SKY, VERMILION, GREY), strict=True) if kind in set(columns["kind"])}
     x = alt.X("psi:Q", title=title, scale=alt.Scale(type="sqrt", domainMin=0), axis=alt.Axis(format="~g", tickCount=5))
-    base = alt.Chart(columns).encode(y=_rows(columns))
+    base = alt.Chart().encode(y=_rows(columns))
     told = [alt.Tooltip("label:N", title=" "), alt.Tooltip("told:N", title=title), alt.Tooltip("kind:N", title=" ")]
     color = alt.Color(
         "kind:N",
@@ -69,9 +69,9 @@ def draw_drift(columns: pd.DataFrame, kinds: tuple[str, str, str], title: str, w
         legend=alt.Legend(title=None, orient="top", labelLimit=260),
     )
     bars = base.mark_bar(height=_BAR).encode(x=x, color=color, tooltip=told)
-    floors = base.mark_tick(thickness=3, size=22, color=ORANGE).encode(x="noise_floor:Q", tooltip=told)
-    marks = base.transform_filter(alt.datum.kind == kinds[1]).mark_text(text="▲", dx=10, color=VERMILION).encode(x="psi:Q")
-    return localize((bars + floors + marks).properties(height=alt.Step(_STEP)), words)
+    floors = base.mark_tick(thickness=3, size=22, color=ORANGE).encode(x=alt.X("noise_floor:Q"), tooltip=told)
+    marks = base.transform_filter(alt.datum.kind == kinds[1]).mark_text(text="▲", dx=10, color=VERMILION).encode(x=alt.X("psi:Q"))
+    return layered(bars, floors, marks, data=columns, height=alt.Step(_STEP), words=words)
 
 
 def draw_history(nights: pd.DataFrame, names: tuple[str, str], title: str, words: Words) -> Any:
@@ -83,10 +83,10 @@ def draw_history(nights: pd.DataFrame, names: tuple[str, str], title: str, words
     )
     dash = alt.StrokeDash("name:N", scale=alt.Scale(domain=list(names), range=[[1, 0], [5, 3]]), legend=None)
     told = [alt.Tooltip("date:N", title=words.say("Night")), alt.Tooltip("name:N", title=" "), alt.Tooltip("told:N", title=title)]
-    base = alt.Chart(nights).encode(x=x, y=y)
+    base = alt.Chart().encode(x=x, y=y)
     lines = base.mark_line(point=alt.OverlayMarkDef(size=22), strokeWidth=2).encode(color=color, strokeDash=dash, tooltip=told)
     marks = base.transform_filter("datum.is_finding").mark_point(shape="triangle-up", size=130, filled=True, color=VERMILION)
-    return localize((lines + marks.encode(tooltip=told)).properties(height=240), words)
+    return layered(lines, marks.encode(tooltip=told), data=nights, height=240, words=words)
 
 
 def draw_findings(nights: pd.DataFrame, title: str, words: Words) -> Any:

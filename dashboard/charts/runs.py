@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BLUE, GREY, ORANGE, PINK, SKY, VERMILION, localize
+from dashboard.charts.frame import BLUE, GREY, ORANGE, PINK, SKY, VERMILION, layered, localize
 from dashboard.words import Words
 
 # What ran stands out, what was reused recedes, what waits is lighter still.
@@ -50,7 +50,7 @@ def draw_stages(stages: pd.DataFrame, names: dict[str, str], words: Words) -> An
         .encode(
             x=x,
             y=y,
-            order="rank:Q",
+            order=alt.Order("rank:Q"),
             color=alt.Color(
                 "name:N",
                 title=None,
@@ -68,9 +68,9 @@ def draw_stages(stages: pd.DataFrame, names: dict[str, str], words: Words) -> An
     texts = (
         alt.Chart(told.dropna(subset=["text"]))
         .mark_text(align="left", dx=6, color=GREY, fontSize=12)
-        .encode(x=alt.X("total:Q"), y=y, text="text:N")
+        .encode(x=alt.X("total:Q"), y=y, text=alt.Text("text:N"))
     )
-    return localize(alt.layer(bars, texts).properties(height=_AROUND + _ROW * len(order)), words)
+    return layered(bars, texts, height=_AROUND + _ROW * len(order), words=words)
 
 
 def draw_deliveries(deliveries: pd.DataFrame, kinds: dict[str, str], words: Words) -> Any:
@@ -89,7 +89,7 @@ def draw_deliveries(deliveries: pd.DataFrame, kinds: dict[str, str], words: Word
                 axis=alt.Axis(title=None, labels=len(deliveries) <= 20, ticks=False),
             ),
             y=alt.Y("n:Q", title=words.say("Rows")),
-            order="rank:Q",
+            order=alt.Order("rank:Q"),
             color=alt.Color(
                 "name:N",
                 title=None,
