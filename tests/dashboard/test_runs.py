@@ -6,6 +6,7 @@ import pytest
 
 from dashboard import reading
 from pipeline.incremental import store
+from pipeline.incremental.digests import digest_value
 from tests.dashboard.conftest import NIGHTS, all_text
 
 
@@ -130,6 +131,7 @@ class TestTwoRuns:
             manifest["recipe"]["code"]["pipeline.stages.split"] = "0" * 64
             manifest["recipe"]["libraries"]["numpy"] = "9.9"
             manifest["recipe"]["parameters"]["test_share"] = "0.5"
+            manifest["fingerprint"] = digest_value(manifest["recipe"])
 
         edit(own_project / place / "manifest.json", change)
         shown = pick(open_page("runs"), "recipes").dataframe[1].value
