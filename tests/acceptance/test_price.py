@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.incremental.digests import digest_value
 from pipeline.sample import SamplePlan, write_deliveries
 from pipeline.services.deliveries import night_of
 from tests.acceptance.conftest import CAN_BE_BOUND, Project, new_project
@@ -220,7 +221,10 @@ def test_a_model_of_other_library_versions_is_not_loaded(harmed: Project) -> Non
     (path,) = harmed.root.glob("models/*/manifest.json")
     manifest = json.loads(path.read_text())
     manifest["recipe"]["libraries"]["scikit-learn"] = "1.0.0"
+    known, manifest["fingerprint"] = manifest["fingerprint"], digest_value(manifest["recipe"])
     path.write_text(json.dumps(manifest))
+    champion = harmed.root / "data/champion/sample.json"
+    champion.write_text(champion.read_text().replace(known, manifest["fingerprint"]))
     printed = price(harmed, *CAR, code=30)
     assert "was made by scikit-learn 1.0.0 (installed: " in printed
     assert "It is not replaced by default" in printed
