@@ -339,8 +339,8 @@ def tell_finding(finding: Mapping[str, Any], told: Words) -> None:
     with st.container(border=True):
         st.markdown(f"**{page.plain(f'{kind}: {subject}' if subject else kind)}**")
         st.markdown(page.plain(told.retell(finding["text"])))
-        st.markdown(f"{told.say('What it means')}: {page.plain(told.retell(finding['means']))}")
-        st.markdown(f"{told.say('What to do')}: {page.plain(told.retell(finding['do']))}")
+        st.markdown(told.say("What it means: {text}", text=page.plain(told.retell(finding["means"]))))
+        st.markdown(told.say("What to do: {remedy}", remedy=page.plain(told.retell(finding["do"]))))
 
 
 def show_drift(nights: list[dict[str, Any]], market: str, told: Words) -> None:
