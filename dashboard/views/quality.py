@@ -339,7 +339,7 @@ def tell_finding(finding: Mapping[str, Any], told: Words) -> None:
     with st.container(border=True):
         st.markdown(f"**{page.plain(f'{kind}: {subject}' if subject else kind)}**")
         st.markdown(page.plain(told.retell(finding["text"])))
-        st.markdown(told.say("What it means: {text}", text=page.plain(told.retell(finding["means"]))))
+        st.markdown(told.say("What it means: {meaning}", meaning=page.plain(told.retell(finding["means"]))))
         st.markdown(told.say("What to do: {remedy}", remedy=page.plain(told.retell(finding["do"]))))
 
 
