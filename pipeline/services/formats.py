@@ -35,8 +35,8 @@ _MOST_TIMES = 100
 _ALWAYS_CELLS = 5_000_000  # of a parquet file, however small: equal cells cost it nothing
 _MOST_CELLS_PER_BYTE = 20
 _MOST_COLUMNS = 16_384  # as in a spreadsheet
-# What zipfile raises for a damaged archive, one that asks for a password (RuntimeError) or for a way of packing that it does not know
-# (NotImplementedError, which is one too), and what its unpackers raise.
+# What zipfile raises for a damaged archive, and for one with a password or packed in a way that it does not know (RuntimeError); and
+# what its unpackers raise.
 _DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, RuntimeError)
 _DEEPEST = 3  # levels of a JSON object that become columns
 _BATCH = 100_000  # rows of parquet at a time
