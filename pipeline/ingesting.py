@@ -43,13 +43,15 @@ def ingest_same_delivery(folder: Path, path: Path, settings: dict[str, Any], dig
 def _ingest_chunks(chunks: Iterable[tables.RawTable], terms: Market, named: Mapping[str, str], folder: Path) -> dict[str, object]:
     tally, ranks = ingest.Tally(), ingest.Ranks()
     with frames.FrameWriter(folder / ACCEPTED) as accepted, frames.FrameWriter(folder / REJECTED) as rejected:
+        sheets_unread: dict[str, int] = {}
         for table in chunks:
+            sheets_unread |= table.sheets_unread
             chunk = ingest.ingest_chunk(table.rows, table.unreadable, terms, named)
             accepted.write(chunk.accepted)
             rejected.write(chunk.rejected)
             tally.add(chunk.tally)
             ranks.add(chunk.described)
-    account = ingest.make_account(tally, terms)
+    account = ingest.make_account(tally, terms) | {"sheets_unread": sheets_unread}
     if prices := ranks.settle():
         _rank_again(prices, folder)
     return account

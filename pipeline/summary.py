@@ -29,8 +29,25 @@ def tell_intake(account: Mapping[str, Any], places: Mapping[str, str] | None = N
     most = most_rejected(account["deliveries"]) if places else None
     if most and places:
         lines.append(f"rejected rows are kept whole, with every reason: most are those of {most}, in {places[most]}")
+    unread = {name: found for name, one in sorted(account["deliveries"].items()) if (found := one.get("sheets_unread"))}
+    if unread:
+        name, sheets = next(reversed(unread.items()))
+        others = f"; nor some of {_count(len(unread) - 1, 'other delivery', 'other deliveries')}" if len(unread) > 1 else ""
+        lines.append(f"sheets without the market's headers were not read: of {name} {name_sheets(sheets)}{others}")
     lines.extend(f"set aside {name}: {reason}" for name, reason in account["set_aside"].items())
     return lines
+
+
+def name_sheets(sheets: Mapping[str, int]) -> str:
+    """Name the sheets of a spreadsheet with how many rows each has.
+
+    >>> name_sheets({"Notes": 2, "2019": 1_200})
+    "'Notes' (2 rows) and '2019' (1,200 rows)"
+    """
+    named = [f"{name!r} ({_count(rows, 'row', 'rows')})" for name, rows in sheets.items()]
+    if len(named) > _SHOWN:
+        named[_SHOWN:] = [f"{len(named) - _SHOWN} more"]
+    return " and ".join(named)
 
 
 def tell_listings(account: Mapping[str, int]) -> list[str]:

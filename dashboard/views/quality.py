@@ -272,6 +272,7 @@ def show_deliveries(account: Mapping[str, Any], told: Words) -> None:
             "share": _share(told.say("Rejected or unreadable")),
             "absent": st.column_config.TextColumn(told.say("Columns without a header")),
             "unused": st.column_config.TextColumn(told.say("Headers not read")),
+            "sheets": st.column_config.TextColumn(told.say("Sheets not read")),
         },
     )
     if len(names) > _LINES:
@@ -287,6 +288,7 @@ def describe_delivery(name: str, delivery: Mapping[str, Any], told: Words) -> di
         "share": round(lost / rows, 4) if rows else None,
         "absent": told.listed(map(told.column, delivery.get("columns_absent", ()))),
         "unused": told.listed(header or "·" for header in delivery.get("columns_unused", ())),
+        **({"sheets": told.listed(sheets)} if (sheets := delivery.get("sheets_unread")) else {}),
     }
 
 

@@ -17,6 +17,7 @@ from pipeline.drafting.placing import Placement, place_columns
 from pipeline.drafting.sources import Source, choose_files, join_rows
 from pipeline.market import Files
 from pipeline.sample import SYNTHETIC_NOTE_NAME
+from pipeline.summary import name_sheets
 
 NO_CURRENCY = "XXX"  # ISO 4217: no currency is meant
 NOT_FOUND = "? {}"  # stands for the header of a column that could not be placed
@@ -51,6 +52,11 @@ def draft_market(name: str, sources: Sequence[Source], currency: str = "") -> Dr
     left = [look for look in looks if look.header not in used]
     money, doubt = _find_currency(currency, tables, looks)
     checks = [doubt] if doubt else []
+    checks += [
+        f"{source.path.name} has more than one sheet, of which one was read; not read: {name_sheets(source.table.sheets_unread)}"
+        for source in sources
+        if source.table.sheets_unread
+    ]
     checks += [f"no column was found for {column}: put its header instead of {NOT_FOUND.format(column)!r}" for column in absent]
     checks += [check for table in tables.values() for check in table.checks]
     text = "\n".join(

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.drafting.dictionary import known_words
+from pipeline import listing
+from pipeline.drafting.dictionary import header_score, known_words
 from pipeline.errors import ColumnMissing, DeliveryUnreadable, UsageWrong
 from pipeline.market import Files, fold_header
 from pipeline.services import formats, tables
@@ -116,8 +117,9 @@ def _read_source(path: Path, most_rows: int) -> Source:
     content = tables.read_bytes(path)
     if not content[:_SAMPLE_BYTES].strip():
         raise DeliveryUnreadable("the file is empty")
-    if formats.read_records(content, lambda _: ()) is not None:
-        table = tables.read_table(content, Files(), {})
+    records = formats.read_records(content, _name_lacking)
+    if records is not None:
+        table = tables.as_table(records)
         return Source(path, "", "", _cut(table, most_rows), len(table.rows) <= most_rows)
     encoding = _find_encoding(content)
     separator = _find_separator(content[:_SAMPLE_BYTES].decode(encoding, errors="replace"))
@@ -129,6 +131,11 @@ def _read_source(path: Path, most_rows: int) -> Source:
         rows, unreadable = pd.concat([rows, chunk.rows]), [*unreadable, *chunk.unreadable]
     whole = tables.RawTable(rows, unreadable, encoding, separator)
     return Source(path, encoding, separator, _cut(whole, most_rows), len(rows) <= most_rows)
+
+
+def _name_lacking(headers: Sequence[str]) -> list[str]:
+    """Name the columns that every market needs and none of these headers is called by."""
+    return [column for column in listing.ALWAYS_REQUIRED if not any(header_score(header, column) for header in headers)]
 
 
 def _cut(table: tables.RawTable, most_rows: int) -> tables.RawTable:

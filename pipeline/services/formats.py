@@ -13,7 +13,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pandas as pd
@@ -41,7 +41,14 @@ _DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSErro
 _DEEPEST = 3  # levels of a JSON object that become columns
 _BATCH = 100_000  # rows of parquet at a time
 
-Records = tuple[list[str], list[list[str]], list[tuple[int, str]]]  # headers, records, and those that are none
+
+class Records(NamedTuple):
+    """A table as text: its headers, its records, those that are none with their number, and how many rows each sheet that was not read has."""
+
+    headers: list[str]
+    records: list[list[str]]
+    unreadable: list[tuple[int, str]]
+    sheets_unread: dict[str, int] = {}  # never written to
 
 
 def most_unpacked(packed: int, max_bytes: int) -> int:
@@ -124,7 +131,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: i
 
 
 def _read_spreadsheet(content: bytes, missing: Callable[[list[str]], Sequence[str]]) -> Records:
-    """Read the one sheet that has the columns; the others are passed over."""
+    """Read the one sheet that has the columns, or the longest of those that have most of them; the others are named."""
     if content.startswith(_ZIP):
         with _open_zip(content) as archive:
             most = most_unpacked(len(content), _MAX_SHEET_BYTES)
@@ -139,8 +146,8 @@ def _read_spreadsheet(content: bytes, missing: Callable[[list[str]], Sequence[st
     if fewest == 0 and len(chosen) > 1:
         names = " and ".join(repr(name) for name, _ in chosen)
         raise DeliveryUnreadable(f"the sheets {names} all hold adverts; save each as a file of its own")
-    headers, *records = chosen[0][1]
-    return headers, records, []
+    read, (headers, *records) = max(chosen, key=lambda sheet: len(sheet[1]))
+    return Records(headers, records, [], {name: len(table) for name, table in sheets if name != read})
 
 
 def _read_parquet(content: bytes) -> Records:
@@ -155,7 +162,7 @@ def _read_parquet(content: bytes) -> Records:
             batch = next(batches, None)
             columns = [column.to_pylist() for column in batch.columns] if batch else []
         if batch is None:
-            return headers, records, []
+            return Records(headers, records, [])
         records.extend([write_cell(value) for value in row] for row in zip(*columns, strict=True))
 
 
@@ -191,7 +198,7 @@ def _read_json(content: bytes) -> Records | None:
         return None
     headers = list(dict.fromkeys(itertools.chain.from_iterable(record for _, record in found)))
     _refuse_bomb(len(found), len(headers), len(content))
-    return headers, [[record.get(header, "") for header in headers] for _, record in found], unreadable
+    return Records(headers, [[record.get(header, "") for header in headers] for _, record in found], unreadable)
 
 
 def _read_values(text: str) -> Iterator[tuple[str, Any]]:

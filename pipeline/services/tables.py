@@ -11,8 +11,8 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -50,13 +50,14 @@ class RawTable:
 
     `rows` has one row per record of the right width and the delivery's own headers as columns, indexed by the record's
     number (1 is the first below the header; blank lines do not count). `unreadable` holds the records of another
-    width as (number, text).
+    width as (number, text). `sheets_unread` says how many rows each sheet has that stands beside the one that was read.
     """
 
     rows: pd.DataFrame
     unreadable: list[tuple[int, str]]
     encoding: str
     separator: str
+    sheets_unread: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_chunks(path: Path, files: Files, required: dict[str, tuple[str, ...]], size: int = CHUNK_BYTES) -> Iterator[RawTable]:
@@ -72,7 +73,7 @@ def read_chunks(path: Path, files: Files, required: dict[str, tuple[str, ...]], 
     content = read_bytes(path)
     records = formats.read_records(content, lambda headers: _missing(headers, required))
     if records is not None:
-        yield _take_records(*records, required)
+        yield _take_records(records, required)
     else:
         yield from _read(lambda: io.BytesIO(content), files, required, size)
 
@@ -93,19 +94,23 @@ def read_table(content: bytes, files: Files, required: dict[str, tuple[str, ...]
     """
     records = formats.read_records(content, lambda headers: _missing(headers, required))
     if records is not None:
-        return _take_records(*records, required)
+        return _take_records(records, required)
     (table,) = _read(lambda: io.BytesIO(content), files, required, 4 * len(content) + 1)  # no encoding's text is longer in UTF-8
     return table
 
 
-def _take_records(
-    headers: list[str], records: list[list[str]], unreadable: list[tuple[int, str]], required: dict[str, tuple[str, ...]]
-) -> RawTable:
-    if missing := _missing(headers, required):
-        wanted = "; ".join(_name_absent(name, required[name], headers) for name in missing)
-        raise ColumnMissing(f"the header lacks {wanted}; it reads {', '.join(headers)[:300]!r}")
-    rows = formats.as_frame(number_headers(headers), records)
-    return RawTable(_number(rows, 0, [number for number, _ in unreadable]), unreadable, "utf-8", "")
+def as_table(records: formats.Records) -> RawTable:
+    """Return what was read from no CSV, its records numbered."""
+    rows = formats.as_frame(number_headers(records.headers), records.records)
+    rows = _number(rows, 0, [number for number, _ in records.unreadable])
+    return RawTable(rows, records.unreadable, "utf-8", "", records.sheets_unread)
+
+
+def _take_records(records: formats.Records, required: dict[str, tuple[str, ...]]) -> RawTable:
+    if missing := _missing(records.headers, required):
+        wanted = "; ".join(_name_absent(name, required[name], records.headers) for name in missing)
+        raise ColumnMissing(f"the header lacks {wanted}; it reads {', '.join(records.headers)[:300]!r}")
+    return as_table(records)
 
 
 def number_headers(headers: Sequence[str]) -> list[str]:

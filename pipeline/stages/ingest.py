@@ -39,7 +39,8 @@ class Intake:
     `accepted`: canonical columns, with `row` (the record's number), `listing_id` and `twin_id`. `rejected`: `row`,
     `reasons` (short, countable), `details` (with the values) and `record` (the whole row as JSON). `account`: the
     counts by which nothing is lost: rows = accepted + rejected + unreadable; for each reason and each lost value its
-    first row and what stands there; and what in the market's TOML may mend it.
+    first row and what stands there; what in the market's TOML may mend it; and the sheets that were not read, which
+    whoever read the delivery adds.
     """
 
     accepted: pd.DataFrame
@@ -164,6 +165,7 @@ def make_account(tally: Tally, market: Market) -> dict[str, Any]:
         "remedies": _propose_remedies(tally.unread, market),
         "columns_unused": _unknown_headers(tally.headers, market),
         "columns_absent": _absent_columns(tally.headers, market),
+        "sheets_unread": {},
     }
     return account | {"set_aside": _find_fault(account)}
 

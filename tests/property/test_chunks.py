@@ -131,6 +131,18 @@ def test_a_delivery_whose_last_record_is_never_closed_is_set_aside_whole(folder)
     assert (account["rows"], len(frames.read_frame(folder / "accepted.parquet"))) == (0, 0)
 
 
+def test_the_sheets_beside_the_adverts_are_in_the_account(folder):
+    path = folder / "cars.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"said": ["prices in euro"] * 3}).to_excel(book, sheet_name="Notes", index=False)
+        pd.DataFrame({"make": ["Audi"], "model": ["A4"], "year": [2015], "price": [9000], "power": [90]}).to_excel(
+            book, index=False
+        )
+    ingesting.ingest_delivery(folder, path, SETTINGS)
+    account = read_document(folder / "account.json")
+    assert (account["accepted"], account["sheets_unread"]) == (1, {"Notes": 4})
+
+
 def test_prices_of_cars_described_alike_are_ranked_over_the_whole_delivery():
     accepted = pd.DataFrame(
         {"listing_id": ["row:" + "a" * 32 + "-1", "row:" + "b" * 32 + "-1", "advert_id:9"], "price": [8.0, 8.0, 8.0]}

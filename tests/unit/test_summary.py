@@ -35,6 +35,20 @@ def test_an_account_that_was_written_without_examples_is_told_too():
     assert tell_intake(older)[1] == "rejected: price missing: 20, row of another width: 1"
 
 
+def test_sheets_that_were_not_read_are_told_of_the_newest_delivery_that_has_any():
+    def told(*deliveries):
+        named = {name: {"rejected": 0, "unreadable": 0, "sheets_unread": sheets} for name, sheets in deliveries}
+        return tell_intake({**INTAKE, "deliveries": named, "set_aside": {}})[-1]
+
+    old, new = ("2024-01-01.xlsx", {"Notes": 1}), ("2024-01-02.xlsx", {"Notes": 1, "2019": 1200})
+    assert told(new) == (
+        "sheets without the market's headers were not read: of 2024-01-02.xlsx 'Notes' (1 row) and '2019' (1,200 rows)"
+    )
+    assert told(old, new, ("2024-01-03.xlsx", {})).endswith("'2019' (1,200 rows); nor some of 1 other delivery")
+    many = told(("a.xlsx", {str(number): number for number in range(2, 16)}))
+    assert many.endswith("'13' (13 rows) and 2 more")
+
+
 def test_a_long_list_of_reasons_is_cut_after_the_most_frequent():
     reasons = {f"reason {number:02d}": number for number in range(1, 16)}
     line = tell_intake({**INTAKE, "reasons": reasons})[1]

@@ -181,6 +181,16 @@ def test_a_second_header_of_the_same_name_is_left_out_by_its_number(tmp_path):
     assert preview_market(market, sources).accepted == 20
 
 
+def test_of_a_spreadsheet_the_sheet_that_names_a_car_is_read_and_the_others_are_told(tmp_path):
+    path = tmp_path / "cars.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame({"Hinweis": ["Stand Mai", *["Preise in Euro"] * 41]}).to_excel(book, sheet_name="Lies mich", index=False)
+        pd.DataFrame(CARS).to_excel(book, sheet_name="Autos", index=False)
+    draft = draft_market("m", read_sources([path]))
+    assert not draft.absent
+    assert "cars.xlsx has more than one sheet, of which one was read; not read: 'Lies mich' (43 rows)" in draft.checks
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -142,6 +142,7 @@ def test_the_sheet_with_the_columns_is_taken_and_two_of_them_are_refused():
     adverts = [["Marke", "Preis"], ["VW", 5000]]
     table = read_table(workbook_of(Notiz=[["hallo"]], Autos=adverts), Files(), REQUIRED)
     assert table.rows.to_numpy().tolist() == [["VW", "5000"]]
+    assert table.sheets_unread == {"Notiz": 1}
     with pytest.raises(DeliveryUnreadable, match="the sheets 'A' and 'B' all hold adverts"):
         read_table(workbook_of(A=adverts, B=adverts), Files(), REQUIRED)
 

@@ -100,6 +100,7 @@ class TestRejection:
             "remedies": [],
             "columns_unused": ["junk"],
             "columns_absent": ["fuel", "engine_l"],
+            "sheets_unread": {},
             "set_aside": None,
         }
 
