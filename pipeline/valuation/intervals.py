@@ -79,9 +79,9 @@ def learn_intervals(
         sizes=fitted,
         means=means,
         multiple=conformal_quantile(scores[known], 1 - OVERALL_MISSES * (1 - level)),
-        make_multiples=_by_group(scores[known], makes[known], int(makes.max(initial=-1)) + 1, level),
+        make_multiples=learn_by_group(scores[known], makes[known], int(makes.max(initial=-1)) + 1, level),
         band_edges=edges,
-        band_multiples=_by_group(scores[known], bands[known], BANDS, level),
+        band_multiples=learn_by_group(scores[known], bands[known], BANDS, level),
         stretch=1.0,
     )
     if is_extrapolated.sum() < MIN_OF_MAKE:
@@ -98,6 +98,16 @@ def conformal_quantile(scores: np.ndarray, level: float) -> float:
     """
     rank = min(int(np.ceil((len(scores) + 1) * level)), len(scores))
     return float(np.sort(scores)[max(rank, 1) - 1])
+
+
+def learn_by_group(scores: np.ndarray, groups: np.ndarray, count: int, level: float) -> np.ndarray:
+    """Return the conformal quantile of each group's own scores, NaN where it has fewer than `MIN_OF_MAKE`; `groups` counts from 0."""
+    multiples = np.full(count, np.nan)
+    for group in range(count):
+        own = scores[groups == group]
+        if len(own) >= MIN_OF_MAKE:
+            multiples[group] = conformal_quantile(own, level)
+    return multiples
 
 
 def _features(view: View, means: np.ndarray) -> np.ndarray:
@@ -119,16 +129,6 @@ def _build(seed: int) -> CompactBoosting:
 
 def _predict_sizes(fitted: list[CompactBoosting], features: np.ndarray) -> np.ndarray:
     return np.asarray(np.mean([one.predict(features) for one in fitted], axis=0))
-
-
-def _by_group(scores: np.ndarray, groups: np.ndarray, count: int, level: float) -> np.ndarray:
-    """Return each group's own multiple, NaN where it has too few scores."""
-    multiples = np.full(count, np.nan)
-    for group in range(count):
-        own = scores[groups == group]
-        if len(own) >= MIN_OF_MAKE:
-            multiples[group] = conformal_quantile(own, level)
-    return multiples
 
 
 def _group_multiples(intervals: Intervals, view: View) -> np.ndarray:

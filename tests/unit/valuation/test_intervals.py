@@ -4,15 +4,37 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from crepes import ConformalRegressor
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.valuation.encoding import Encoded
-from pipeline.valuation.intervals import BANDS, Intervals, View, conformal_quantile, learn_intervals
+from pipeline.valuation.intervals import BANDS, MIN_OF_MAKE, Intervals, View, conformal_quantile, learn_by_group, learn_intervals
 
 
 @pytest.mark.parametrize(("count", "level", "expected"), [(9, 0.9, 9), (99, 0.9, 90), (19, 0.5, 10), (4, 0.9, 4), (1, 0.5, 1)])
 def test_the_conformal_quantile_is_the_right_order_statistic(count, level, expected):
     scores = np.random.default_rng(0).permutation(np.arange(1.0, count + 1))
     assert conformal_quantile(scores, level) == expected
+
+
+# Levels that are sums of powers of two: crepes rounds others, so that its rank of 0.9 of nine is another.
+@given(st.integers(10, 300), st.sampled_from([0.5, 0.75, 0.875]), st.integers(0, 10**6))
+def test_normalised_intervals_are_those_of_crepes(count, level, seed):
+    drawn = np.random.default_rng(seed)
+    sizes, makes = drawn.uniform(0.05, 0.4, count), drawn.integers(0, 3, count)
+    errors = drawn.normal(0, sizes)
+    scores = np.abs(errors) / sizes
+    low, high = ConformalRegressor().fit(errors, sigmas=sizes).predict_int(np.zeros(count), sigmas=sizes, confidence=level).T
+    assert np.allclose(conformal_quantile(scores, level) * sizes, high)
+    assert np.allclose(low, -high)
+    grouped = ConformalRegressor().fit(errors, sigmas=sizes, bins=makes)
+    of_group = learn_by_group(scores, makes, 3, level)[makes]
+    is_large = np.bincount(makes, minlength=3)[makes] >= MIN_OF_MAKE
+    assert (np.isfinite(of_group) == is_large).all()
+    if is_large.any():
+        grouped_high = grouped.predict_int(np.zeros(count), sigmas=sizes, bins=makes, confidence=level)[:, 1]
+        assert np.allclose((of_group * sizes)[is_large], grouped_high[is_large])
 
 
 def draw(count: int, seed: int = 0) -> tuple[View, np.ndarray]:
