@@ -1,7 +1,7 @@
 """How accurate prices are beside the peers': `CARPRICE_DATA=FOLDER python -m benchmarks.accuracy [SECTION ...] [--write]`.
 
-Prints Markdown; `--write` puts it into docs/accuracy.md, below its marker. Sections: `splits` (grouped, one a seed and market), `forward`
-(kijiji_ca week by week), and from the fits of `splits`, `intervals` and `depreciation`. Every fit is a process of its own, and what it found is
+Prints Markdown; `--write` puts it into docs/accuracy.md, each section in place of its own. Sections: `splits` (grouped, one a seed and market, beside
+the peers), `forward` (kijiji_ca week by week), and on more splits of ours alone `intervals` and `depreciation`. Every fit is a process of its own, and what it found is
 kept in `--cache`, one JSON line a fit: a run that was ended goes on where it was. The peers are installed into a folder of temporary files,
 which needs a package index once.
 """
@@ -17,9 +17,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,17 @@ import pandas as pd
 
 from benchmarks.judging import tables
 from benchmarks.judging.parts import Listings, count_weeks, write_split, write_week
-from benchmarks.machine import describe_machine
 from benchmarks.peers import compare
 from benchmarks.projects import PEERS, REPOSITORY, run_command
 from pipeline.stages.metrics import measure_errors
 
 PAGE = REPOSITORY / "docs/accuracy.md"
-MARKER = "<!-- Below: `CARPRICE_DATA=FOLDER python -m benchmarks.accuracy --write`. Do not edit. -->"
-SECTIONS = ("splits", "forward", "intervals", "depreciation")
+MARKER = "<!-- `CARPRICE_DATA=FOLDER python -m benchmarks.accuracy {} --write`. Do not edit. -->"
+SECTIONS = ("splits", "intervals", "depreciation", "forward")
 MARKETS = ("avito_ma", "kijiji_ca", "craigslist_us", "uk")
 FORWARD_MARKET = "kijiji_ca"
 SEEDS = "10,11,12,13,14"
+RESPLITS = ",".join(map(str, range(10, 30)))
 PEERS_FITTED = ("catboost", "xgboost", "lightgbm", "original", "original_trimmed")
 
 
@@ -126,25 +127,40 @@ def main() -> int:
         sys.stderr.write(f"Set CARPRICE_DATA to a folder that holds {', '.join(missing or options.markets)}.\n")
         return 2
     options.cache.mkdir(parents=True, exist_ok=True)
-    pythons = {} if options.only_show else find_pythons(options.peers_python, options.autogluon)
+    meets_peers = {"splits", "forward"} & {*options.sections}
+    pythons = find_pythons(options.peers_python, options.autogluon) if meets_peers and not options.only_show else {}
     bench = Bench(options.cache, Path(raw or "").absolute(), pythons)
     if not options.only_show:
         run_missing(bench, options)
     records = [record for record in bench.records() if record["market"] in options.markets]
-    page = f"{describe_machine()}.\n\n{tables.show(records, bench.cache, options.sections)}"
+    shown = tables.show(records, bench.cache, options.sections)
     if options.write:
-        head = PAGE.read_text(encoding="utf-8").partition(MARKER)[0]
-        PAGE.write_text(f"{head}{MARKER}\n\n{page}", encoding="utf-8")
+        PAGE.write_text(replace_sections(PAGE.read_text(encoding="utf-8"), shown), encoding="utf-8")
     else:
-        print(page)
+        print("\n".join(shown.values()) or "No fits yet.")
     return 0
+
+
+def replace_sections(page: str, shown: Mapping[str, str]) -> str:
+    """Return a page with new sections in place of its own; each begins with its marker and ends at the next one."""
+    marked = {section: MARKER.format(section) for section in SECTIONS}
+    places = sorted((page.index(mark), section) for section, mark in marked.items() if mark in page)
+    starts = [*(place for place, _ in places), len(page)]
+    own = {section: page[place:end] for (place, section), end in zip(places, starts[1:], strict=True)}
+    own |= {section: f"{marked[section]}\n\n{text}\n" for section, text in shown.items()}
+    return (page[: starts[0]].rstrip("\n") + "\n\n" + "".join(own[section] for section in SECTIONS if section in own)).rstrip(
+        "\n"
+    ) + "\n"
 
 
 def parse_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sections", nargs="*", help=f"of {', '.join(SECTIONS)} (default: all)")
-    parser.add_argument("--seeds", default=SEEDS, help=f"seeds of the splits (default: {SEEDS})")
+    parser.add_argument("--seeds", default=SEEDS, help=f"seeds of the splits beside the peers (default: {SEEDS})")
+    parser.add_argument(
+        "--resplits", default=RESPLITS, help="seeds of intervals and depreciation (default: 20 of them, from 10 on)"
+    )
     parser.add_argument("--markets", default=",".join(MARKETS), help="markets (default: all four)")
     parser.add_argument("--jobs", type=int, default=1, help="fits at a time, each on one core (default: 1)")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "carprice-accuracy", help="folder of results")
@@ -158,7 +174,7 @@ def parse_options() -> argparse.Namespace:
     if unknown := {*options.sections} - {*SECTIONS}:
         parser.error(f"no such section: {', '.join(sorted(unknown))}")
     options.markets = options.markets.split(",")
-    options.seeds = [int(seed) for seed in options.seeds.split(",")]
+    options.seeds, options.resplits = ([int(seed) for seed in given.split(",")] for given in (options.seeds, options.resplits))
     return options
 
 
@@ -175,7 +191,9 @@ def find_pythons(given: str | None, autogluon: int) -> dict[str, str]:
 def run_missing(bench: Bench, options: argparse.Namespace) -> None:
     """Run the fits that the cache lacks, so many at a time, until the time is up."""
     known = {(one["section"], one["market"], one["number"], one["name"]) for one in bench.records()}
-    fits = [fit for fit in plan_fits(bench, options) if (fit.section, fit.market, fit.number, fit.name) not in known]
+    fits = [
+        fit for fit in dict.fromkeys(plan_fits(bench, options)) if (fit.section, fit.market, fit.number, fit.name) not in known
+    ]
     until = time.monotonic() + options.minutes * 60
 
     def run_in_time(fit: Fit) -> None:
@@ -187,13 +205,14 @@ def run_missing(bench: Bench, options: argparse.Namespace) -> None:
 
 
 def plan_fits(bench: Bench, options: argparse.Namespace) -> Iterator[Fit]:
-    """Yield all fits: seed after seed, so that a run that is ended has whole seeds."""
+    """Yield all fits, some of them twice: seed after seed, so that a run that is ended has whole seeds."""
     autogluon = [f"autogluon_seconds_{options.autogluon}"] if options.autogluon else []
-    if {"splits", "intervals", "depreciation"} & {*options.sections}:
-        for seed in options.seeds:
-            for market in options.markets:
-                for name in ("full", "quick", *PEERS_FITTED, *autogluon):
-                    yield Fit("splits", market, seed, name)
+    if "splits" in options.sections:
+        for seed, market, name in product(options.seeds, options.markets, ("full", "quick", *PEERS_FITTED, *autogluon)):
+            yield Fit("splits", market, seed, name)
+    if {"intervals", "depreciation"} & {*options.sections}:
+        for seed, market in product(options.resplits, options.markets):
+            yield Fit("splits", market, seed, "full")
     if "forward" in options.sections and FORWARD_MARKET in options.markets:
         for week in range(1, count_weeks(bench.listings(FORWARD_MARKET)) + 1):
             for name in ("full", "catboost", "xgboost", "lightgbm", "original"):

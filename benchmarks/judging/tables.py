@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.judging import intervals
+from benchmarks.machine import describe_machine
 
 NAMES = {
     "full": "**ours**",
@@ -35,26 +36,27 @@ RATIOS = {
 AGAINST = 0.01  # a step that is smaller is no wiggle that a person would see
 
 
-def show(records: Sequence[dict[str, Any]], cache: Path, sections: Sequence[str]) -> str:
-    """Return the sections asked for, as far as there are fits for them."""
+def show(records: Sequence[dict[str, Any]], cache: Path, sections: Sequence[str]) -> dict[str, str]:
+    """Return each section asked for that there are fits for."""
     if not records:
-        return "No fits yet.\n"
+        return {}
     fits = pd.DataFrame(records).drop_duplicates(KEYS, keep="last")
-    splits = _complete(fits[fits["section"] == "splits"])
-    shown = [_show_origin(fits)]
-    if not splits.empty:
-        judged = intervals.read_judged(splits[splits["name"] == "full"], cache)
-        shown += [show_goals(splits, judged)]
-        if "splits" in sections:
-            shown += [show_ratios(splits), show_errors(splits), show_seeds(splits), show_costs(splits)]
-        if "intervals" in sections:
-            shown += [show_intervals(judged), show_groups(judged)]
-        if "depreciation" in sections:
-            shown += [show_depreciation(splits[splits["name"] == "full"], cache)]
+    is_split = fits["section"] == "splits"
+    splits, ours = _complete(fits[is_split]), fits[is_split & (fits["name"] == "full")]
     forward = _complete(fits[fits["section"] == "forward"])
+    shown: dict[str, list[str]] = {}
+    if "splits" in sections and not splits.empty:
+        tables = [show_goals(splits), show_ratios(splits), show_errors(splits), show_seeds(splits), show_costs(splits)]
+        shown["splits"] = ["## Grouped splits", "", _show_origin(splits), *tables]
+    if "intervals" in sections and not ours.empty:
+        judged = intervals.read_judged(ours, cache)
+        tables = [show_interval_goals(judged), show_intervals(judged), show_groups(judged)]
+        shown["intervals"] = ["## Intervals", "", _show_origin(ours), *tables]
+    if "depreciation" in sections and not ours.empty:
+        shown["depreciation"] = ["## Depreciation", "", _show_origin(ours), show_depreciation(ours, cache)]
     if "forward" in sections and not forward.empty:
-        shown += [show_forward(forward, cache)]
-    return "\n".join(shown)
+        shown["forward"] = ["## Walking forward", "", _show_origin(forward), show_forward(forward, cache)]
+    return {section: "\n".join(parts) for section, parts in shown.items()}
 
 
 def _complete(fits: pd.DataFrame) -> pd.DataFrame:
@@ -67,8 +69,8 @@ def _show_origin(fits: pd.DataFrame) -> str:
     versions = fits.loc[fits["name"].isin(["full", "quick"]), "code"].value_counts()
     told = ", ".join(f"{code} ({count} fits)" for code, count in versions.items())
     return (
-        f"{len(fits)} fits, each alone in its process on one core, while the machine's load was {fits['load'].min():.1f}–"
-        f"{fits['load'].max():.1f}. Digest of the model's code: {told}.\n"
+        f"{describe_machine()}. {len(fits)} fits, each alone in its process on one core, while the machine's load was "
+        f"{fits['load'].min():.1f}–{fits['load'].max():.1f}. Digest of the model's code: {told}.\n"
     )
 
 
@@ -114,7 +116,7 @@ def show_ratios(splits: pd.DataFrame) -> str:
     )
     return "\n".join(
         [
-            "## Ratios",
+            "### Ratios",
             "",
             "Means over the seeds, ours over the other's; the best peer is the best of CatBoost, XGBoost and LightGBM by that mean.",
             "",
@@ -127,7 +129,7 @@ def show_ratios(splits: pd.DataFrame) -> str:
 
 def show_errors(splits: pd.DataFrame) -> str:
     """Show each market's means over the seeds."""
-    shown = ["## Errors", ""]
+    shown = ["### Errors", ""]
     for market, fits in splits.groupby("market"):
         means = fits.groupby("name")[["mae", "median_ape", "within_10_share", "r2", "cpu_s", "peak_mb"]].mean()
         order = [name for name in NAMES if name in means.index] + [name for name in means.index if name not in NAMES]
@@ -163,7 +165,7 @@ def show_seeds(splits: pd.DataFrame) -> str:
         cells += [f"{one.mae['full'] / best_mae:.3f}", f"{one.median_ape['full'] / best_ape:.3f}"]
         lines.append(_row(market, str(seed), *cells))
     titles = ["market", "seed", *(_name(name) for name in names), "MAE ÷ best", "APE ÷ best"]
-    return "\n".join(["## Every seed", "", "MAE / median APE.", "", *_table(titles, lines)])
+    return "\n".join(["### Every seed", "", "MAE / median APE.", "", *_table(titles, lines)])
 
 
 def show_costs(splits: pd.DataFrame) -> str:
@@ -183,11 +185,11 @@ def show_costs(splits: pd.DataFrame) -> str:
     ]
     titles = ["", "CPU s of the fit", "its peak MB", "model.skops, MB", "CPU µs a row, in a batch", "CPU ms one car"]
     note = "A price here is an estimate with its interval and its verdict, in a process that has the model. The whole command: `benchmarks.price`."
-    return "\n".join(["## What a model weighs and takes", "", note, "", *_table(titles, lines)])
+    return "\n".join(["### What a model weighs and takes", "", note, "", *_table(titles, lines)])
 
 
-def show_goals(splits: pd.DataFrame, judged: pd.DataFrame) -> str:
-    """Show each goal beside what was measured."""
+def show_goals(splits: pd.DataFrame) -> str:
+    """Show each goal of errors, time and size beside what was measured."""
     found = ratios(splits)
     means = splits.groupby(["market", "name"])[["cpu_s", "model_mb", "row_us", "mae"]].mean()
     goals: list[tuple[str, float, float, Callable[[float], str]]] = [
@@ -212,12 +214,12 @@ def show_goals(splits: pd.DataFrame, judged: pd.DataFrame) -> str:
             ("uk, quick: MAE ÷ ours", 1.04, quick["mae"] / full["mae"], "{:.3f}".format),
         ]
     lines = [_row(name, f"≤ {wanted:g}", write(value), _verdict(value <= wanted)) for name, wanted, value, write in goals]
-    lines += [_row(*goal) for goal in _goals_of_intervals(judged)]
-    return "\n".join(["## Goals", "", *_table(["", "goal", "measured", ""], lines)])
+    return "\n".join(["### Goals", "", *_table(["", "goal", "measured", ""], lines)])
 
 
-def _goals_of_intervals(judged: pd.DataFrame) -> list[tuple[str, str, str, str]]:
-    goals = []
+def show_interval_goals(judged: pd.DataFrame) -> str:
+    """Show each goal of intervals beside what was measured."""
+    goals: list[tuple[str, str, str, str]] = []
     for market, cars in judged.groupby("market"):
         summary = intervals.summarise(cars)
         held, width = summary["coverage"], summary["width"]
@@ -226,7 +228,7 @@ def _goals_of_intervals(judged: pd.DataFrame) -> list[tuple[str, str, str, str]]
             goals.append((f"{market}: median width", f"≤ {WIDTHS[market]:g}", f"{width:.3f}", _verdict(width <= WIDTHS[market])))
         failures = intervals.judge_groups(cars)
         goals.append((f"{market}: makes and deciles below 87 %", "none", str(len(failures)), _verdict(not failures)))
-    return goals
+    return "\n".join(["### Goals of intervals", "", *_table(["", "goal", "measured", ""], [_row(*goal) for goal in goals])])
 
 
 def show_intervals(judged: pd.DataFrame) -> str:
@@ -244,7 +246,7 @@ def show_intervals(judged: pd.DataFrame) -> str:
         "At 90 %. Means over the seeds; the first line of a market is of the cars that get a price: priced and extrapolated. "
         "A refused car gets none: its figures say what it was spared."
     )
-    return "\n".join(["## Intervals", "", note, "", *_table(titles, lines)])
+    return "\n".join(["### What they hold", "", note, "", *_table(titles, lines)])
 
 
 def _cells(figures: dict[str, float]) -> list[str]:
@@ -269,7 +271,7 @@ def show_groups(judged: pd.DataFrame) -> str:
         "Significantly below 87 %: the one-sided binomial test of each seed alone at 1 %, by Holm's procedure over the makes of that seed, and over its deciles."
     )
     titles = ["", "worst make", "worst decile of estimates", "significantly below 87 %"]
-    return "\n".join([note, "", *_table(titles, lines)])
+    return "\n".join(["### Where they hold least", "", note, "", *_table(titles, lines)])
 
 
 def show_depreciation(fits: pd.DataFrame, cache: Path) -> str:
@@ -291,7 +293,7 @@ def show_depreciation(fits: pd.DataFrame, cache: Path) -> str:
         "car: years one by one, mileage in 24 equal steps. Against the direction: dearer for being older or driven further."
     )
     titles = ["", "", "steps", "more than 1 % against", "more than 5 %", "the largest", "cars that end more than 1 % against"]
-    return "\n".join(["## Depreciation", "", note, "", *_table(titles, lines)])
+    return "\n".join([note, "", *_table(titles, lines)])
 
 
 def _curves(folder: Path, moved: str) -> list[np.ndarray]:
@@ -327,7 +329,7 @@ def show_forward(fits: pd.DataFrame, cache: Path) -> str:
         f"first price; none is a twin of one learnt from. Our 90 % intervals held {is_held.mean():.1%} of the prices."
     )
     titles = ["weeks", "learnt / judged", *(_name(name) for name in names), "÷ best peer"]
-    return "\n".join(["## Walking forward", "", note, "", *_table(titles, lines)])
+    return "\n".join([note, "", *_table(titles, lines)])
 
 
 def _forward_errors(fits: pd.DataFrame, cache: Path, name: str) -> pd.DataFrame:

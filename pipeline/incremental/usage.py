@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import sys
+import traceback
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -34,11 +35,15 @@ def explained(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Do the same for what Luigi reads before it runs anything, the task's name and its exit codes; and end quietly on Ctrl-C."""
+    """Do the same for what Luigi reads before it runs anything, the task's name and its exit codes; and end quietly on Ctrl-C.
+
+    A program of somebody else's that imports the pipeline keeps its tracebacks.
+    """
     if isinstance(error, KeyboardInterrupt):
         sys.stderr.write("Interrupted. What is committed stays: run again to go on.\n")
         raise SystemExit(INTERRUPTED_CODE)
-    slip = _name_slip(error, sys.argv[1:]) if isinstance(error, _SLIPS) else None
+    is_luigis = any(frame.f_globals.get("__name__") == "luigi.cmdline" for frame, _ in traceback.walk_tb(trace))
+    slip = _name_slip(error, sys.argv[1:]) if is_luigis and isinstance(error, _SLIPS) else None
     if slip is None:
         sys.__excepthook__(kind, error, trace)
     else:

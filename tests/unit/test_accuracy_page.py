@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from benchmarks.accuracy import replace_sections
 from benchmarks.judging import intervals, tables
 from benchmarks.judging.parts import Listings, write_split, write_week
 from pipeline.stages.clean import Folded
@@ -39,6 +40,17 @@ class Invented(Listings):
 class Market:
     def feature_columns(self):
         return {"year": "number"}
+
+
+def test_a_section_of_the_page_is_written_in_place_of_its_own():
+    page = replace_sections("Words.\n", {"forward": "W1", "splits": "S1"})
+    assert page.startswith("Words.\n\n<!-- ")
+    assert page.index("S1") < page.index("W1")
+    again = replace_sections(page, {"splits": "S2", "intervals": "I1"})
+    assert [again.index(text) for text in ("Words.", "S2", "I1", "W1")] == sorted(map(again.index, ("Words.", "S2", "I1", "W1")))
+    assert "S1" not in again
+    assert replace_sections(again, {"splits": "S1"}) == again.replace("S2", "S1")
+    assert again.count("<!--") == 3
 
 
 def read(folder):
