@@ -29,7 +29,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.machine import describe_machine
-from benchmarks.projects import temporary_project
+from benchmarks.projects import compile_code, temporary_project
 from pipeline.sample import SamplePlan, write_deliveries
 
 SOURCE = Path(__file__).with_name("faults.c")
@@ -134,35 +134,42 @@ def can_run() -> str:
 
 def prepare(folder: Path, plan: SamplePlan, *options: str, is_later: bool = False) -> Setup:
     """Make a project in `folder` and run a copy of it undisturbed; `is_later`: the nights but the last were run before."""
-    library, project = folder / "faults.so", folder / "before"
-    if not library.exists():
-        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, SOURCE, "-ldl"], check=True)
-    with temporary_project() as root:
-        shutil.copytree(root, project)
-    last = write_deliveries(project / "data/raw/sample", plan)[-1]
-    setup = Setup(project, library, (*EVALUATE, *options))
+    setup = replace(_make_project(folder, plan), command=(*EVALUATE, *options))
     if is_later:
+        last = max((setup.project / "data/raw/sample").glob("*.csv"))
         with _aside(last, folder / "last"):
-            _expect_success(run(setup, project))
+            _expect_success(run(setup, setup.project))
     return _observe(setup)
 
 
 def prepare_promotion(folder: Path, plan: SamplePlan) -> Setup:
     """Make a project whose weak model is champion and whose better one is judged: the run is the latter's promotion, and nothing else."""
-    setup = prepare(folder, plan)
+    setup = _make_project(folder, plan)
     for command in (("Promote", *WEAK), ("Evaluate", *BETTER)):
         _expect_success(run(replace(setup, command=command), setup.project))
-    return _observe(Setup(setup.project, setup.library, ("Promote", *BETTER)))
+    return _observe(replace(setup, command=("Promote", *BETTER)))
 
 
 def prepare_night(folder: Path, plan: SamplePlan) -> Setup:
     """Make a project whose first night is done: the run is the second one's, by the command that cron calls."""
-    setup = prepare(folder, plan)
+    setup = _make_project(folder, plan)
     first, last = sorted((setup.project / "data/raw/sample").glob("*.csv"))
     night = replace(setup, command=("--Train-iterations-factor", "0.02", *SETTINGS))
     with _aside(last, folder / "last"):
         _expect_success(run(replace(night, night=first.stem), setup.project))
     return _observe(replace(night, night=last.stem))
+
+
+def _make_project(folder: Path, plan: SamplePlan) -> Setup:
+    """Make a project with deliveries and nothing built, its code compiled, and the library that lets operations go wrong."""
+    library, project = folder / "faults.so", folder / "before"
+    if not library.exists():
+        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, SOURCE, "-ldl"], check=True)
+    with temporary_project() as root:
+        shutil.copytree(root, project)
+    compile_code(project)
+    write_deliveries(project / "data/raw/sample", plan)
+    return Setup(project, library, ())
 
 
 def _observe(setup: Setup) -> Setup:

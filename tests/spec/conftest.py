@@ -8,17 +8,21 @@ bytes. `tests/acceptance` edits code for real.
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import os
 import shutil
+import subprocess
 import sys
+import traceback
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import luigi
 import pytest
@@ -31,6 +35,7 @@ from pipeline.incremental.explain import Plan
 from pipeline.incremental.plan import make_plan
 from pipeline.incremental.workspace import Workspace
 from pipeline.sample import SamplePlan, write_deliveries
+from pipeline.services import probe
 from pipeline.tasks import DatedStage
 
 SETTINGS = {
@@ -183,6 +188,27 @@ class _config:  # noqa: N801
                 config.remove_option(section, name)
             else:
                 config.set(section, name, value)
+
+
+@pytest.fixture(autouse=True)
+def probe_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process do what a fresh one is started for: it would spend three seconds on imports. Whoever starts one is in `tests/acceptance`."""
+    run = subprocess.run
+
+    def run_here(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if command[1:3] != ["-m", probe.__name__]:
+            return run(command, **options)
+        stderr = io.StringIO()
+        with contextlib.redirect_stderr(stderr), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", command[2:])
+            try:
+                code = probe.main()
+            except Exception:
+                code = 1
+                traceback.print_exc()
+        return subprocess.CompletedProcess(command, code, "", stderr.getvalue())
+
+    monkeypatch.setattr(subprocess, "run", run_here)
 
 
 @pytest.fixture(scope="session")
