@@ -134,7 +134,7 @@ def _tell_counts(members: Sequence[Mapping[str, Any]], states: Sequence[str], to
 
 def _tell_cause(cause: Mapping[str, str], told: Words) -> str:
     reason = told.say(REASONS.get(cause["reason"], cause["reason"]))
-    return f"{reason}: {told.retell(cause['detail'])}" if cause["detail"] else reason
+    return told.pair(reason, told.retell(cause["detail"])) if cause["detail"] else reason
 
 
 def _night_of(task: Mapping[str, Any]) -> str:

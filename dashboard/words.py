@@ -245,6 +245,10 @@ class Words:
         """Return a status's name."""
         return self.say(STATUSES.get(status, status))
 
+    def pair(self, name: str, value: str) -> str:
+        """Return what something is called, and what it is."""
+        return self.say("{name}: {value}", name=name, value=value)
+
     def listed(self, texts: Iterable[str]) -> str:
         """Return texts with commas between."""
         return ", ".join(texts)

@@ -82,7 +82,7 @@ def tell_rated(scores: pd.DataFrame, told: Words) -> None:
     page.draw(count_charts.draw_counts(bars, told))
     reasons = deals.find_why_not(scores).value_counts()
     why = [
-        f"{told.say(text, n=MIN_LIKE_IT) if name == 'few' else told.say(text)}: {told.number(int(reasons[name]))}"
+        told.pair(told.say(text, n=MIN_LIKE_IT) if name == "few" else told.say(text), told.number(int(reasons[name])))
         for name, text in _WHY_NOT.items()
         if name in reasons
     ]

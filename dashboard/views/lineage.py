@@ -124,7 +124,7 @@ def show_graph(lineage: Lineage, marked: Collection[str], told: Words) -> None:
     for node in lineage.nodes:
         if node.damage:
             told_of = f"{node.stage} {node.key}"
-            st.warning(f"{page.plain(told_of)}: {page.plain(tell_damage(node, told))}")
+            st.warning(told.pair(page.plain(told_of), page.plain(tell_damage(node, told))))
 
 
 def tell_damage(node: Node, told: Words) -> str:

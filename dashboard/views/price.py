@@ -165,7 +165,9 @@ def show_why(served: ServedModel, terms: Market, car: dict[str, str], listings: 
     explanation = valuing.explain_car(served, terms, car, listings.head(0)).explanation
     felt = [change for change in explanation.contributions if abs(change.amount) >= 1]  # in money that is shown without decimals
     shown, rest = felt[:_SHOWN], felt[_SHOWN:]
-    changes = [(f"{told.column(change.feature)}: {told.value(change.feature, change.value)}", change.amount) for change in shown]
+    changes = [
+        (told.pair(told.column(change.feature), told.value(change.feature, change.value)), change.amount) for change in shown
+    ]
     if rest:
         changes.append(
             (told.say_many("{n} smaller thing", "{n} smaller things", len(rest)), sum(change.amount for change in rest))

@@ -339,7 +339,7 @@ def tell_finding(finding: Mapping[str, Any], told: Words) -> None:
     kind = told.say(KINDS.get(finding["kind"], finding["kind"]))
     subject = told.column(finding["subject"]) if finding["subject"] else ""
     with st.container(border=True):
-        st.markdown(f"**{page.plain(f'{kind}: {subject}' if subject else kind)}**")
+        st.markdown(f"**{page.plain(told.pair(kind, subject) if subject else kind)}**")
         st.markdown(page.plain(told.retell(finding["text"])))
         st.markdown(told.say("What it means: {meaning}", meaning=page.plain(told.retell(finding["means"]))))
         st.markdown(told.say("What to do: {remedy}", remedy=page.plain(told.retell(finding["do"]))))

@@ -341,4 +341,4 @@ class TestARunInProgress:
 def test_causes_are_told_in_the_readers_language():
     task = {"outcome": "built", "outlook": "runs", "causes": [{"reason": "upstream", "detail": "Clean sample"}]}
     assert running.tell_causes(task, Words("en")) == "what it rests on is rebuilt: Clean sample"
-    assert running.tell_causes(task, Words("fr")) == "ce dont il dépend est reconstruit: Clean sample"
+    assert running.tell_causes(task, Words("fr")) == "ce dont il dépend est reconstruit : Clean sample"
