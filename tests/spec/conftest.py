@@ -15,7 +15,6 @@ import os
 import shutil
 import subprocess
 import sys
-import traceback
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -201,11 +200,7 @@ def probe_here(monkeypatch: pytest.MonkeyPatch) -> None:
         stderr = io.StringIO()
         with contextlib.redirect_stderr(stderr), pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", command[2:])
-            try:
-                code = probe.main()
-            except Exception:
-                code = 1
-                traceback.print_exc()
+            code = probe.main()
         return subprocess.CompletedProcess(command, code, "", stderr.getvalue())
 
     monkeypatch.setattr(subprocess, "run", run_here)
