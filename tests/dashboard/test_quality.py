@@ -161,6 +161,17 @@ class TestLost:
         assert list(table["name"]) == sorted(found, key=lambda name: (night_of(name), name), reverse=True)
         assert list(table["rejected"]) == [found[name]["rejected"] for name in table["name"]]
 
+    def test_sheets_that_were_not_read_are_named_where_a_delivery_has_any(self, own_project, open_page):
+        assert "sheets" not in table_with(open_page("quality", **part("aside")), "rows").columns
+        newest = max(account()["deliveries"])
+
+        def add(document):
+            document["deliveries"][newest]["sheets_unread"] = {"Notes": 3, "2019": 40}
+
+        rewrite(place("check") / "account.json", add)
+        table = table_with(open_page("quality", **part("aside")), "rows").set_index("name")
+        assert table.loc[newest, "sheets"] == "Notes, 2019"
+
     def test_a_delivery_that_was_set_aside_says_why(self, own_project, open_page):
         rewrite(place("check") / "account.json", lambda document: document.update(set_aside={"b.csv": "it is a <b>picture</b>"}))
         app = open_page("quality", **part("aside"))
