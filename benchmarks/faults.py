@@ -581,9 +581,7 @@ def main() -> None:
 
 
 def _repeats(last: Operation | None, now: Operation) -> bool:
-    """Say whether an operation is one of many alike: further writes to a file, and what makes a database beside its place."""
-    if "/.mlflow.db." in now.path:
-        return last is not None and "/.mlflow.db." in last.path
+    """Say whether an operation is one of many alike: a further write to a file."""
     return last is not None and now.name == "write" and (last.name, last.path) == (now.name, now.path)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 _BUILDING = ".building-"
 _DAMAGED = ".damaged-"
 LEAVINGS = (_BUILDING, _DAMAGED)
-_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}(-journal)?")  # how `replace_text` and others name what they are about to rename
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")  # how `replace_text` and others name what they are about to rename
 
 
 @contextlib.contextmanager
@@ -110,17 +110,22 @@ def remove(folder: Path) -> None:
 
 def replace_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Replace a small file by rename, and wait for the disk: a reader sees the old text or the new, never a part."""
+    replace_bytes(path, text.encode(), durable=durable)
+
+
+def replace_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace a small file by rename, and wait for the disk: a reader sees the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _replace(path, text, durable=durable)
+        _replace(path, content, durable=durable)
     except FileNotFoundError:  # a run that began in this moment took the draft for what a killed one left
-        _replace(path, text, durable=durable)
+        _replace(path, content, durable=durable)
 
 
-def _replace(path: Path, text: str, *, durable: bool) -> None:
+def _replace(path: Path, content: bytes, *, durable: bool) -> None:
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content)
         if durable:
             _sync(draft)
         draft.replace(path)

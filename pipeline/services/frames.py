@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 ROW_GROUP = 1 << 20  # rows that lie together in a file
 CHUNK_ROWS = 100_000  # that are held as a frame at a time, where a file need not be held whole
+BUFFER = 1 << 20  # bytes that go to the disk at a time: Arrow writes each page and each header by itself
 
 
 def write_frame(frame: pd.DataFrame, path: Path) -> None:
@@ -27,6 +28,7 @@ class FrameWriter:
     def __init__(self, path: Path) -> None:
         """Write the file `path`; it is whole when the `with` block has ended well."""
         self._path = path
+        self._stream: pa.NativeFile | None = None
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
         self._empty: pa.Table | None = None
@@ -53,12 +55,14 @@ class FrameWriter:
             self._put(pa.concat_tables(self._waiting))
         elif kind is None and self._writer is None and self._empty is not None:
             self._put(self._empty)
-        if self._writer is not None:
-            self._writer.close()
+        if self._writer is not None and self._stream is not None:
+            with self._stream:
+                self._writer.close()
 
     def _put(self, table: pa.Table) -> None:
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd", store_schema=False)
+            self._stream = pa.output_stream(self._path, compression=None, buffer_size=BUFFER)
+            self._writer = pq.ParquetWriter(self._stream, table.schema, compression="zstd", store_schema=False)
         self._writer.write_table(table.combine_chunks(), row_group_size=ROW_GROUP)
 
 

@@ -112,14 +112,14 @@ def open_client(folder: Path) -> MlflowClient:
     """Return a client of the database below `folder`; the caller holds the lock. The database is made where there is none."""
     path = folder / _DATABASE
     if not path.exists():
-        # Made beside and renamed when whole: one that is killed while it is made would be of no use to anyone.
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in [*folder.glob(f".{_DATABASE}.*"), *(folder / receipts.FOLDER).glob("*.json")]:
-            old.unlink()  # receipts of a database that is gone say nothing of the new one
-        draft = folder / f".{_DATABASE}.{uuid.uuid4().hex[:8]}"
-        # By the store itself: a client would write the working folder's path into its first statement, unquoted.
-        SqlAlchemyStore(_uri(draft), _artifacts(folder))
-        draft.replace(path)
+        for receipt in (folder / receipts.FOLDER).glob("*.json"):
+            receipt.unlink()  # those of a database that is gone say nothing of the new one
+        # Elsewhere, and put here whole: MLflow makes it in 271 transactions, and one that was killed on the way is of no use.
+        with TemporaryDirectory() as scratch:
+            made = Path(scratch, _DATABASE)
+            # By the store itself: a client would write the working folder's path into its first statement, unquoted.
+            SqlAlchemyStore(_uri(made), _artifacts(folder))
+            store.replace_bytes(path, made.read_bytes())
     _follow_project(path, _artifacts(folder))
     return _client(path)
 

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.incremental import store
 from pipeline.services import registry
 from pipeline.services.registry import FINGERPRINT, TrackingFailed, Training, plain_metrics, record_training
+
+
+class Killed(BaseException):
+    """The process is gone."""
 
 
 def draw(folder: Path) -> None:
@@ -113,9 +118,6 @@ def test_another_training_is_another_run_and_the_next_version(folder):
 
 @pytest.mark.parametrize("step", ["log_batch", "log_inputs", "log_artifacts", "create_model_version", "set_terminated"])
 def test_what_a_kill_left_undone_is_completed_by_the_next(folder, monkeypatch, step):
-    class Killed(BaseException):
-        pass
-
     def kill(*_: object, **__: object) -> None:
         raise Killed
 
@@ -128,10 +130,19 @@ def test_what_a_kill_left_undone_is_completed_by_the_next(folder, monkeypatch, s
     assert (run.info.status, run.data.metrics, recorded.version) == ("FINISHED", {"mae": 1.5}, "1")
 
 
-def test_a_database_that_was_half_made_is_made_again(bare):
-    bare.mkdir()
-    (bare / ".mlflow.db.01234567").write_bytes(b"half")
+def test_a_database_that_was_half_made_is_made_again_and_never_seen(bare, monkeypatch):
+    seen = []
+
+    def kill(path, content):
+        seen.append((sorted(path.parent.glob("*")), content[:15]))
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "replace_bytes", kill)
+        with pytest.raises(Killed):
+            record(bare)
     record(bare)
+    assert seen == [([], b"SQLite format 3")]
     assert sorted(path.name for path in bare.iterdir()) == ["artifacts", "mlflow.db"]
 
 
