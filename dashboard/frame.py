@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-
 import streamlit as st
 from altair.utils import schemapi
 
 from dashboard import page
-from pipeline.errors import UserError
 
 if not page.IS_CHECKED:
     schemapi.disable_debug_mode()
@@ -35,11 +32,5 @@ pages = {
     ],
 }
 chosen = st.navigation(pages)
-try:
+with page.telling_errors():
     chosen.run()
-except UserError as error:
-    st.error(page.plain(told.retell(str(error))))
-except (OSError, ValueError) as error:  # a result that is damaged, or that `gc` dropped in this moment
-    logging.getLogger("dashboard").exception("a page cannot be drawn")
-    st.error(told.say("A result cannot be read, so this page is not whole. Run the pipeline again: it rebuilds what is damaged."))
-    st.code(f"{type(error).__name__}: {error}", language=None, wrap_lines=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,6 +21,7 @@ from dashboard.reading import MarketState
 from dashboard.words import LANGUAGES, Words, guess_language, mark
 from pipeline import paths, settings
 from pipeline.champion import Seat
+from pipeline.errors import UserError
 from pipeline.incremental import ledger
 
 # Frames and models that are kept, for all sessions together: results never change, so each is read once.
@@ -96,6 +101,37 @@ def begin(title: str, needs: str = "evaluate") -> MarketState:
         st.code(command(found.market), language="sh")
         st.stop()
     return found
+
+
+@contextmanager
+def telling_errors() -> Iterator[None]:
+    """Say on the page what went wrong while it was drawn, and what to do, in place of a traceback."""
+    told = words()
+    try:
+        yield
+    except UserError as error:
+        st.error(plain(told.retell(str(error))))
+    except (OSError, ValueError) as error:  # a result that is damaged, or that `gc` dropped in this moment
+        logging.getLogger("dashboard").exception("a page cannot be drawn")
+        st.error(
+            told.say("A result cannot be read, so this page is not whole. Run the pipeline again: it rebuilds what is damaged.")
+        )
+        st.code(f"{type(error).__name__}: {error}", language=None, wrap_lines=True)
+
+
+def body(draw: Callable[..., None]) -> Callable[..., None]:
+    """Let a page's body, which `draw` draws, be drawn again alone when something in it is chosen.
+
+    The sidebar, the title and what is said below it stay: they hold until there are other results, when all is drawn again.
+    """
+
+    @st.fragment
+    @wraps(draw)
+    def drawn(*args: Any) -> None:
+        with telling_errors():
+            draw(*args)
+
+    return drawn
 
 
 def command(name: str) -> str:
@@ -217,8 +253,26 @@ def table(frame: pd.DataFrame, config: dict[str, Any] | None = None, **more: Any
 
 
 def draw(chart: Any) -> None:
-    """Draw a picture (of Altair) as wide as its place."""
-    st.vega_lite_chart(chart.to_dict(validate=IS_CHECKED), width="stretch")
+    """Draw a picture (of Altair) as wide as its place.
+
+    A browser that has drawn the same picture of other data puts in the new ones, and makes a picture anew only where it differs itself. So
+    data are named by their place in it: Altair's names are digests of them.
+    """
+    picture = chart.to_dict(validate=IS_CHECKED)
+    names = {name: f"data-{number}" for number, name in enumerate(picture.get("datasets", {}))}
+    picture["datasets"] = {names[name]: rows for name, rows in picture.get("datasets", {}).items()}
+    _rename_data(picture, names)
+    st.vega_lite_chart(picture, width="stretch")
+
+
+def _rename_data(picture: dict[str, Any], names: dict[str, str]) -> None:
+    if "name" in picture.get("data", {}):
+        picture["data"] = {**picture["data"], "name": names[picture["data"]["name"]]}
+    for part in ("layer", "hconcat", "vconcat"):
+        for one in picture.get(part, ()):
+            _rename_data(one, names)
+    if "spec" in picture:
+        _rename_data(picture["spec"], names)
 
 
 def pick(options: dict[str, str], key: str) -> str:

@@ -15,9 +15,7 @@ from dashboard.words import Words
 def draw_interval(low: float, estimate: float, high: float, words: Words, price: float | None = None) -> Any:
     """Draw an interval as a bar, the estimate as a line on it, and a price asked as a dot."""
     ends = pd.DataFrame([{"low": low, "high": high, "estimate": estimate, "price": price}])
-    reach = (high - low) * 0.08
-    known = [value for value in (low, high, price) if value is not None]
-    scale = alt.Scale(domain=[min(known) - reach, max(known) + reach], nice=False)
+    scale = alt.Scale(zero=False, nice=False, padding=24)
     axis = alt.Axis(title=None, format=",.0f", tickCount=5, grid=False)
     base = alt.Chart()
     bar = base.mark_bar(height=22, color=SKY, opacity=0.45, cornerRadius=4).encode(

@@ -182,6 +182,19 @@ def show_listing(row: pd.Series, scores: pd.DataFrame, state: MarketState, told:
         _show_history(row, state, told)
 
 
+@page.body
+def show(scores: pd.DataFrame, state: MarketState, told: Words) -> None:
+    """Draw what a reader can choose in."""
+    chosen = choose_listings(scores, told, state.market)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        tell_best(chosen, told)
+    with right:
+        tell_rated(scores, told)
+    if not chosen.empty:
+        show_listing(show_table(chosen, told, state.market), scores, state, told)
+
+
 def main() -> None:
     """Draw the page."""
     state = page.begin(mark("Deals"), needs="score")
@@ -198,14 +211,7 @@ def main() -> None:
         )
     )
     tell_trust(state, told)
-    chosen = choose_listings(scores, told, state.market)
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        tell_best(chosen, told)
-    with right:
-        tell_rated(scores, told)
-    if not chosen.empty:
-        show_listing(show_table(chosen, told, state.market), scores, state, told)
+    show(scores, state, told)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -197,10 +197,9 @@ def show_pairs(title: str, pairs: dict[str, object], told: Words) -> None:
     page.table(pd.DataFrame({told.say("Name"): list(pairs), told.say("Value"): values}))
 
 
-def main() -> None:
-    """Draw the page."""
-    state = page.begin(mark("Lineage"), needs="evaluate")
-    told = page.words()
+@page.body
+def show(state: MarketState, told: Words) -> None:
+    """Draw what a reader can choose in."""
     start = page.pick({name: told.say(text) for name, text in STARTS.items()}, "lineage-start")
     result = find_start(state, start, told)
     listing_id = ask_listing(state, told) if start == "listing" else ""
@@ -216,6 +215,13 @@ def main() -> None:
         show_results(lineage, told)
     else:
         show_made(lineage, told)
+
+
+def main() -> None:
+    """Draw the page."""
+    state = page.begin(mark("Lineage"), needs="evaluate")
+    told = page.words()
+    show(state, told)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

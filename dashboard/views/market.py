@@ -132,14 +132,9 @@ def show_cuts(cuts: trends.Cuts, told: Words) -> None:
     st.caption(told.say("Of all listings ever seen; one seen on a single night could not be cut."))
 
 
-def main() -> None:
-    """Draw the page."""
-    state = page.begin(mark("The market"), needs="clean")
-    told = page.words()
-    listings = page.need_rows(state.place("clean"), "listings.parquet", LISTING_COLUMNS)
-    newest = str(page.need_document(state.place("check"), "account.json").get("newest", "")) if state.place("check") else ""
-    if listings.empty:
-        page.stop(told.say("The deliveries hold no listing."))
+@page.body
+def show(listings: pd.DataFrame, newest: str, state: MarketState, told: Words) -> None:
+    """Draw what a reader can choose in."""
     make, model = choose_cars(listings, told, state.market)
     by = "year" if model else "model" if make else "make"
     chosen = select(listings, make, model)
@@ -156,6 +151,17 @@ def main() -> None:
             show_levels(live, by, told)
         return
     _show_dated(part, state, (make, model, by), told)
+
+
+def main() -> None:
+    """Draw the page."""
+    state = page.begin(mark("The market"), needs="clean")
+    told = page.words()
+    listings = page.need_rows(state.place("clean"), "listings.parquet", LISTING_COLUMNS)
+    newest = str(page.need_document(state.place("check"), "account.json").get("newest", "")) if state.place("check") else ""
+    if listings.empty:
+        page.stop(told.say("The deliveries hold no listing."))
+    show(listings, newest, state, told)
 
 
 def select(listings: pd.DataFrame, make: str, model: str) -> pd.DataFrame:

@@ -659,10 +659,9 @@ def _with_unit(label: str, told: Words) -> str:
     return f"{label} ({told.currency})" if told.currency else label
 
 
-def main() -> None:
-    """Draw the page."""
-    state = page.begin(mark("Model"), needs="" if page.state().champion else "evaluate")
-    told = page.words()
+@page.body
+def show(state: MarketState, told: Words) -> None:
+    """Draw what a reader can choose in."""
     part = page.pick({name: told.say(text) for name, text in PARTS.items()}, "model-part")
     if part != "rollback":
         st.session_state.pop(rollback.ANSWER, None)
@@ -671,7 +670,7 @@ def main() -> None:
     elif part == "verdicts":
         show_verdicts(state, told)
     elif part == "rollback":
-        show_rollback(state, told)
+        show_rollback(page.state(), told)  # a click may just have changed it
     else:
         judged = choose_judged(state, told)
         metrics = page.need_document(judged.place, "metrics.json", *_METRICS)
@@ -686,6 +685,13 @@ def main() -> None:
             show_importance(judged, metrics, told)
         else:
             show_baselines(metrics, told)
+
+
+def main() -> None:
+    """Draw the page."""
+    state = page.begin(mark("Model"), needs="" if page.state().champion else "evaluate")
+    told = page.words()
+    show(state, told)
 
 
 main()

@@ -289,17 +289,9 @@ def find_idle(_model: Any, fingerprint: str) -> tuple[str, ...]:  # noqa: ARG001
     return valuing.find_idle_equipment(_model)
 
 
-def main() -> None:
-    """Draw the page."""
-    state = page.begin(mark("Price a car"), needs="clean")
-    told, terms = page.words(), state.terms
-    if terms is None:
-        st.stop()
-    versions = reading.list_versions(state)
-    if not versions:
-        page.stop(
-            told.say("No verdict was made on a model of this market yet, so nothing may price."), page.command(state.market)
-        )
+@page.body
+def show(versions: list[Version], state: MarketState, terms: Market, told: Words) -> None:
+    """Draw what a reader can choose in."""
     left, right = st.columns([1, 2], gap="large")
     with left:
         seat = choose_version(state, versions, told)
@@ -326,6 +318,20 @@ def main() -> None:
             show_why(served, terms, car, listings, told)
         else:
             show_age(served, terms, car, outcome, told)
+
+
+def main() -> None:
+    """Draw the page."""
+    state = page.begin(mark("Price a car"), needs="clean")
+    told, terms = page.words(), state.terms
+    if terms is None:
+        st.stop()
+    versions = reading.list_versions(state)
+    if not versions:
+        page.stop(
+            told.say("No verdict was made on a model of this market yet, so nothing may price."), page.command(state.market)
+        )
+    show(versions, state, terms, told)
 
 
 main()

@@ -591,10 +591,9 @@ def _share(label: str) -> Any:
     return st.column_config.NumberColumn(label, format="percent")
 
 
-def main() -> None:
-    """Draw the page."""
-    state = page.begin(mark("Data quality"), needs="check")
-    told = page.words()
+@page.body
+def show(state: MarketState, told: Words) -> None:
+    """Draw what a reader can choose in."""
     part = page.pick({name: told.say(text) for name, text in PARTS.items()}, "quality-part")
     if part in {"findings", "drift"}:
         nights = reading.list_monitored(state.market)
@@ -613,6 +612,13 @@ def main() -> None:
         show_lost(account, told)
     else:
         show_deliveries(account, told)
+
+
+def main() -> None:
+    """Draw the page."""
+    state = page.begin(mark("Data quality"), needs="check")
+    told = page.words()
+    show(state, told)
 
 
 main()

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import comparing, page, reading, running
 from dashboard.charts import runs as charts
+from dashboard.reading import MarketState
 from dashboard.words import Words, mark
 
 _LOOKED_AT = 200  # newest runs
@@ -228,10 +229,9 @@ def compare(records: list[Record], told: Words) -> None:
         show_recipes(*tasks, told)
 
 
-def main() -> None:
-    """Draw the page."""
-    state = page.begin(mark("Runs"), needs="")
-    told = page.words()
+@page.body
+def show(state: MarketState, told: Words) -> None:
+    """Draw what a reader can choose in."""
     scope = page.pick({name: told.say(text) for name, text in SCOPES.items()}, "runs-scope")
     records = list_runs(state.market, scope)
     for path in reading.list_damaged_runs(_LOOKED_AT):
@@ -242,6 +242,13 @@ def main() -> None:
         return
     show_runs(records, told)
     compare(records, told)
+
+
+def main() -> None:
+    """Draw the page."""
+    state = page.begin(mark("Runs"), needs="")
+    told = page.words()
+    show(state, told)
 
 
 main()
