@@ -169,6 +169,8 @@ def _record(training: Training, client: MlflowClient, folder: Path) -> Recorded:
         params=[Param(name, value) for name, value in sorted(training.parameters.items()) if name not in told],
     )
     client.log_inputs(run_id, [_dataset(name, digest) for name, digest in sorted(training.digests.items())])
+    for half in (folder / "artifacts" / run_id).rglob(".artifact.uploading.*"):
+        half.unlink()  # MLflow was killed while it put a file there
     with TemporaryDirectory() as drawn:
         training.draw(Path(drawn))
         client.log_artifacts(run_id, drawn, "plots")

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from dashboard import reading
+from pipeline import champion
 from tests.dashboard.browsing import CHROMIUM, LAPTOP, PHONE, WHY_NOT, Screen, browser, look, serve
 from tests.dashboard.conftest import HOSTILE, run_night
 
@@ -100,6 +101,42 @@ def test_deals_are_filtered_and_taken_away_whole(screen, built):
     rows = list(csv.DictReader(io.StringIO(Path(found.value.path()).read_text(encoding="utf-8"))))
     assert rows
     assert {row["make"] for row in rows} == {"Dacia"}
+
+
+def test_a_choice_draws_the_body_of_the_page_alone(running, served):
+    received: list[bytes] = []
+
+    def keep(message: bytes) -> None:
+        received.append(message)
+
+    with look(running, served) as screen:
+        screen.page.on("websocket", lambda socket: socket.on("framereceived", keep))
+        screen.open()
+        assert any(b"Results as of" in message for message in received)
+        received.clear()
+        screen.page.get_by_role("button", name="high price", exact=True).click()
+        screen.settle()
+        assert any(b"live listings, by rating" in message for message in received)
+        assert not any(b"Results as of" in message for message in received)
+
+
+def test_who_rolls_back_sees_the_new_champion_at_once(running, own_project):
+    settings = own_project / "luigi.cfg"
+    settings.write_text(re.sub(r"(?m)^operators =$", "operators = *", settings.read_text()))
+    found = champion.read_champion("sample")
+    to = found.earlier[-1].version
+    with serve(own_project) as base, look(running, base) as screen:
+        screen.open("model")
+        screen.page.get_by_role("radio", name="Roll back").click()
+        screen.settle()
+        for label, text in (("Why, for the journal", "prices are off"), (f"Type {to} to confirm", to)):
+            screen.page.get_by_role("textbox", name=label).fill(text)
+            screen.page.get_by_role("textbox", name=label).press("Enter")
+            screen.settle()
+        screen.page.get_by_role("button", name=f"Roll back to version {to}").click()
+        expect(screen.page.get_by_text(f"Version {to} is the champion, promoted as of")).to_be_visible(timeout=30_000)
+        assert champion.read_champion("sample").seat.version == to
+        assert found.seat.version in champion.read_champion("sample").barred
 
 
 class TestAFile:

@@ -70,6 +70,17 @@ class TestTheDeals:
         told = f"of {metrics['n_test']:,} prices it had never seen, half lay within {metrics['median_ape']:.0%}"
         assert told in all_text(open_page("deals"))
 
+    def test_a_picture_of_other_listings_is_the_same_picture_of_other_data(self, project, open_page):
+        app = open_page("deals")
+        before = [chart.proto for chart in app.get("vega_lite_chart")]
+        app.pills(key="rating-sample").set_value(["high price"]).run()
+        after = [chart.proto for chart in app.get("vega_lite_chart")]
+        deals_drawn, rated, interval, like = zip(before[:4], after[:4], strict=True)
+        for was, now in (deals_drawn, interval, like):
+            assert was.spec == now.spec, "the browser would make it anew"
+            assert was.datasets != now.datasets
+        assert rated[0] == rated[1]
+
     def test_the_best_deal_is_looked_at_first(self, project, open_page):
         best = scores_of()
         best = best[best["rating"].isin(DEAL_RATINGS)].sort_values(["position", "listing_id"]).iloc[0]

@@ -130,6 +130,13 @@ def test_what_a_kill_left_undone_is_completed_by_the_next(folder, monkeypatch, s
     assert (run.info.status, run.data.metrics, recorded.version) == ("FINISHED", {"mae": 1.5}, "1")
 
 
+def test_what_a_kill_left_of_an_upload_is_removed_by_the_next(folder):
+    recorded = record(folder)
+    (artifacts := folder / "artifacts" / recorded.run_id / "artifacts").joinpath(".artifact.uploading.abcd").write_bytes(b"half")
+    record(folder)
+    assert [path.relative_to(artifacts).as_posix() for path in artifacts.rglob("*") if path.is_file()] == ["plots/picture.png"]
+
+
 def test_a_database_that_was_half_made_is_made_again_and_never_seen(bare, monkeypatch):
     seen = []
 
