@@ -26,12 +26,13 @@ def draw_rivals(points: pd.DataFrame, who: list[str], outcomes: list[str], title
     )
     axis = alt.Axis(title=title, format=".1%" if is_share else ",.0f", tickCount=5)
     y = alt.Y("error:Q", axis=axis, scale=alt.Scale(zero=False))
-    legend = alt.Legend(title=None, orient="bottom", labelLimit=320, symbolOpacity=1)
+    # One above and one below, the longer names one under the other: beside each other they are cut on a phone.
+    legend = alt.Legend(title=None, orient="bottom", direction="vertical", labelLimit=320, symbolOpacity=1)
     color = alt.Color("who:N", scale=alt.Scale(domain=who, range=[BLUE, ORANGE]), legend=legend)
     shape = alt.Shape(
         "outcome:N",
         scale=alt.Scale(domain=outcomes, range=["triangle-up", "cross", "circle"]),
-        legend=alt.Legend(title=None, orient="bottom", symbolFillColor=GREY, symbolStrokeColor=GREY),
+        legend=alt.Legend(title=None, orient="top", symbolFillColor=GREY, symbolStrokeColor=GREY),
     )
     told = [
         alt.Tooltip("night:N", title=words.say("Night")),
