@@ -122,7 +122,8 @@ def telling_errors() -> Iterator[None]:
 def body(draw: Callable[..., None]) -> Callable[..., None]:
     """Let a page's body, which `draw` draws, be drawn again alone when something in it is chosen.
 
-    The sidebar, the title and what is said below it stay: they hold until there are other results, when all is drawn again.
+    The sidebar, the title and what is said below it stay: they hold until there are other results, when all is drawn again. A body holds no
+    part that draws itself again by the clock: older versions of Streamlit would go on with it after the body went without.
     """
 
     @st.fragment

@@ -344,9 +344,16 @@ def show_nothing(state: MarketState, told: Words) -> None:
     st.code(page.command(state.market), language="sh")
 
 
-@page.body
-def show(record: dict[str, Any] | None, state: MarketState, told: Words) -> None:
-    """Draw what a reader can choose in."""
+def main() -> None:
+    """Draw the page."""
+    state = page.begin(mark("Tonight"), needs="")
+    told, record = page.words(), find_newest(state.market)
+    st.fragment(follow, run_every=_EVERY_S)(state.market, mark_of(record))
+    if record:
+        show_headline(record, state, told)
+    else:
+        show_nothing(state, told)
+    show_others(state.market, told)
     part = page.pick({name: told.say(text) for name, text in PARTS.items()}, "tonight-part")
     if part == "deliveries":
         show_deliveries(state, told)
@@ -358,19 +365,6 @@ def show(record: dict[str, Any] | None, state: MarketState, told: Words) -> None
         st.fragment(show_stages, run_every=_EVERY_S)(state.market)
     elif record:
         show_stages(state.market)
-
-
-def main() -> None:
-    """Draw the page."""
-    state = page.begin(mark("Tonight"), needs="")
-    told, record = page.words(), find_newest(state.market)
-    st.fragment(follow, run_every=_EVERY_S)(state.market, mark_of(record))
-    if record:
-        show_headline(record, state, told)
-    else:
-        show_nothing(state, told)
-    show_others(state.market, told)
-    show(record, state, told)
 
 
 def _is_done(task: Mapping[str, Any]) -> bool:
