@@ -186,7 +186,8 @@ def test_results_that_appear_are_shown_where_the_page_is_open(running, own_proje
     with serve(own_project) as base, look(running, base) as screen:
         screen.open()
         expect(screen.page.get_by_text("Results as of Jan 13, 2025")).to_be_visible()
-        screen.page.get_by_role("button", name="high price", exact=True).click()  # a page that was drawn again in part follows too
+        # A page that was drawn again in part follows too.
+        screen.page.get_by_role("button", name="high price", exact=True).click()
         screen.settle()
         run_night(own_project, "2025-01-14")
         expect(screen.page.get_by_text("Results as of Jan 14, 2025")).to_be_visible(timeout=30_000)
