@@ -254,26 +254,8 @@ def table(frame: pd.DataFrame, config: dict[str, Any] | None = None, **more: Any
 
 
 def draw(chart: Any) -> None:
-    """Draw a picture (of Altair) as wide as its place.
-
-    A browser that has drawn the same picture of other data puts in the new ones, and makes a picture anew only where it differs itself. So
-    data are named by their place in it: Altair's names are digests of them.
-    """
-    picture = chart.to_dict(validate=IS_CHECKED)
-    names = {name: f"data-{number}" for number, name in enumerate(picture.get("datasets", {}))}
-    picture["datasets"] = {names[name]: rows for name, rows in picture.get("datasets", {}).items()}
-    _rename_data(picture, names)
-    st.vega_lite_chart(picture, width="stretch")
-
-
-def _rename_data(picture: dict[str, Any], names: dict[str, str]) -> None:
-    if "name" in picture.get("data", {}):
-        picture["data"] = {**picture["data"], "name": names[picture["data"]["name"]]}
-    for part in ("layer", "hconcat", "vconcat"):
-        for one in picture.get(part, ()):
-            _rename_data(one, names)
-    if "spec" in picture:
-        _rename_data(picture["spec"], names)
+    """Draw a picture (of Altair) as wide as its place."""
+    st.vega_lite_chart(chart.to_dict(validate=IS_CHECKED), width="stretch")
 
 
 def pick(options: dict[str, str], key: str) -> str:
@@ -306,7 +288,9 @@ def _tell_data(found: MarketState) -> None:
 def _mark_of(found: MarketState) -> str:
     """Return what changes whenever anything that the pages show changes."""
     seat = found.champion.decision.get("id", "") if found.champion else ""
-    return f"{found.market} {found.run} {sorted(found.stages.items())} {seat} {found.stale}"
+    failure = _find_failure(found)
+    failed = failure["run"] if failure else ""
+    return f"{found.market} {found.run} {sorted(found.stages.items())} {seat} {found.stale} {found.troubles} {failed}"
 
 
 @st.fragment(run_every=_FOLLOW_S)
@@ -316,12 +300,17 @@ def _follow(drawn: str) -> None:
         st.rerun()
 
 
-def _tell_failure(found: MarketState) -> None:
-    told = words()
+def _find_failure(found: MarketState) -> dict[str, Any] | None:
+    """Return the record of the market's last run where it did not end well."""
     last = next((record for record in reading.list_runs(20) if record["subject"] == found.market), None)
-    if last and last["state"] in _FAILED:
-        ended = _FAILED[last["state"]]
-        messages = " ".join(map(told.retell, last["messages"]))
+    return last if last and last["state"] in _FAILED else None
+
+
+def _tell_failure(found: MarketState) -> None:
+    told, failure = words(), _find_failure(found)
+    if failure:
+        ended = _FAILED[failure["state"]]
+        messages = " ".join(map(told.retell, failure["messages"]))
         st.error(plain(" ".join((told.say(ended), messages, told.say("What is shown is that of the last good run.")))))
 
 

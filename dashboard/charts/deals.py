@@ -17,7 +17,8 @@ def draw_deals(deals: pd.DataFrame, words: Words) -> Any:
     """Draw each price on its interval, all by their own estimate; `deals` has car, told, price, estimate, low, high."""
     shares = {name: (deals[name] / deals["estimate"] - 1).clip(*_REACH) for name in ("low", "high", "price")}
     frame = deals.assign(**{f"{name}_share": share for name, share in shares.items()}, place=range(len(deals)), zero=0.0)
-    left, right = min(frame["low_share"].min(), frame["price_share"].min()) - 0.03, frame["high_share"].max() + 0.03
+    left = min(frame["low_share"].min(), frame["price_share"].min()) - 0.03
+    right = max(frame["high_share"].max(), frame["price_share"].max()) + 0.03
     scale = alt.Scale(zero=False, nice=False)  # from left to right, which are drawn too
     frame = frame.assign(left=left, right=right, asked=frame["price"].map(words.money), worth=frame["estimate"].map(words.money))
     x_axis = alt.Axis(title=None, format="+.0%", grid=False, tickCount=5)

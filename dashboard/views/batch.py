@@ -110,19 +110,6 @@ def tabulate(priced: Batch, told: Words) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.concat([pd.DataFrame(named), own], axis=1), config
 
 
-@page.body
-def show(served: ServedModel, terms: Market, state: MarketState, told: Words) -> None:
-    """Draw what a reader can choose in."""
-    upload = st.file_uploader(told.say("Cars to price"), type=["csv", "gz"], key=f"upload-{state.market}")
-    if upload is None:
-        st.session_state.pop("batch", None)
-        st.session_state.pop("batch-key", None)
-        return
-    priced = price_once(upload, served, terms, state.market, told)
-    if priced:
-        show_batch(priced, served, terms, told)
-
-
 def main() -> None:
     """Draw the page."""
     state = page.begin(mark("Batch"), needs="evaluate")
@@ -137,7 +124,14 @@ def main() -> None:
         )
     )
     offer_template(served, terms, state.market, told)
-    show(served, terms, state, told)
+    upload = st.file_uploader(told.say("Cars to price"), type=["csv", "gz"], key=f"upload-{state.market}")
+    if upload is None:
+        st.session_state.pop("batch", None)
+        st.session_state.pop("batch-key", None)
+        return
+    priced = price_once(upload, served, terms, state.market, told)
+    if priced:
+        show_batch(priced, served, terms, told)
 
 
 def _show_kept(told: Words) -> Batch | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 _BUILDING = ".building-"
 _DAMAGED = ".damaged-"
 LEAVINGS = (_BUILDING, _DAMAGED)
-_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}")  # how `replace_text` and others name what they are about to rename
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{8}(-journal)?")  # how `replace_text` and others name what they are about to rename
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 # Before the import: MLflow would tell its makers of every run.
@@ -112,16 +112,34 @@ def open_client(folder: Path) -> MlflowClient:
     """Return a client of the database below `folder`; the caller holds the lock. The database is made where there is none."""
     path = folder / _DATABASE
     if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
         for receipt in (folder / receipts.FOLDER).glob("*.json"):
             receipt.unlink()  # those of a database that is gone say nothing of the new one
-        # Elsewhere, and put here whole: MLflow makes it in 271 transactions, and one that was killed on the way is of no use.
+        content = _new_database(_artifacts(folder))
+        try:
+            store.replace_bytes(path, content)
+        except OSError as error:
+            raise TrackingFailed(
+                f"MLflow's database could not be put in {path}: {error.strerror}. The results are committed; run again when that is mended."
+            ) from None
+    _follow_project(path, _artifacts(folder))
+    return _client(path)
+
+
+def _new_database(artifacts: str) -> bytes:
+    """Return an empty database, made elsewhere: MLflow makes it in 271 transactions, and one that was killed on the way is of no use."""
+    try:
         with TemporaryDirectory() as scratch:
             made = Path(scratch, _DATABASE)
             # By the store itself: a client would write the working folder's path into its first statement, unquoted.
-            SqlAlchemyStore(_uri(made), _artifacts(folder))
-            store.replace_bytes(path, made.read_bytes())
-    _follow_project(path, _artifacts(folder))
-    return _client(path)
+            SqlAlchemyStore(_uri(made), artifacts).engine.dispose()
+            return made.read_bytes()
+    except (OSError, MlflowException, SQLAlchemyError) as error:
+        place = Path(gettempdir())
+        raise TrackingFailed(
+            f"MLflow's database could not be made in {place}: {_why(error, place)}. The results are committed; make room there, or name another "
+            "place in TMPDIR, and run again."
+        ) from None
 
 
 def _artifacts(folder: Path) -> str:

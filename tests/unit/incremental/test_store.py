@@ -280,7 +280,7 @@ def test_sweeping_takes_what_killed_runs_left_and_nothing_else(tmp_path):
         "mlflow/receipts/.a.json.0123abcd",
         "locks/a.lock",
     ]
-    gone += ["mlflow/.mlflow.db.0123abcd"]
+    gone += ["mlflow/.mlflow.db.0123abcd", "mlflow/.mlflow.db.0123abcd-journal"]
     for name in [*kept, *gone]:
         (data / name).parent.mkdir(parents=True, exist_ok=True)
         (data / name).write_text("x")

@@ -1,6 +1,8 @@
 """What MLflow is told of a training, once, whatever happens in between."""
 
+import errno
 import multiprocessing
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -151,6 +153,21 @@ def test_a_database_that_was_half_made_is_made_again_and_never_seen(bare, monkey
     record(bare)
     assert seen == [([], b"SQLite format 3")]
     assert sorted(path.name for path in bare.iterdir()) == ["artifacts", "mlflow.db"]
+
+
+def test_where_a_database_cannot_be_made_or_put_is_told(bare, monkeypatch, tmp_path):
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "SqlAlchemyStore", fail)
+        with pytest.raises(TrackingFailed, match=r"could not be made in .*No space left on device.*TMPDIR"):
+            record(bare)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "replace_bytes", fail)
+        with pytest.raises(TrackingFailed, match=r"could not be put in .*mlflow\.db: No space left on device"):
+            record(bare)
+    record(bare)
 
 
 def test_a_damaged_database_is_named_with_the_remedy(folder):
