@@ -63,7 +63,7 @@ def tell_best(chosen: pd.DataFrame, told: Words) -> None:
     if best.empty:
         st.info(told.say("No listing with an estimate fits these filters."))
         return
-    st.markdown("**" + told.say("Most below their estimate") + "**")
+    st.markdown("**" + told.say("Cheapest for what they are") + "**")
     cars = [_name_car(row, told) for row in best.to_dict("records")]
     asked = [f"{told.money(row.price)}  {told.signed_share(row.position)}" for row in best.itertuples()]
     page.draw(charts.draw_deals(best.assign(car=cars, told=asked), told))

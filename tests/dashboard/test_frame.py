@@ -36,6 +36,7 @@ def test_a_market_of_which_nothing_was_built_says_what_to_run(tmp_path, monkeypa
 
 
 def test_a_failed_run_is_told_on_every_page_and_the_last_good_results_stay(own_project, open_page):
+    open_before = page._mark_of(reading.read_market("sample"))
     records = reading.list_runs(5)
     path = own_project / "data/runs" / f"{records[0]['run']}.json"
     path.write_text(
@@ -45,6 +46,7 @@ def test_a_failed_run_is_told_on_every_page_and_the_last_good_results_stay(own_p
     )
     app = open_page("deals")
     (told,) = [error.value for error in app.error]
+    assert page._mark_of(reading.read_market("sample")) != open_before, "a page that is open would not show it"
     assert told.startswith(page.plain("The last run failed."))
     assert "<b>" not in told
     assert app.dataframe
