@@ -40,7 +40,7 @@ class Night:
     live: pd.DataFrame
     prices: pd.DataFrame
     appraisals: pd.DataFrame
-    n_like_it: pd.Series
+    like_it: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def appraise_nights(
             model = fit_model(learnt, kinds, hyperparameters, LEVEL, lambda *_: None)
         live = score.select_live(market.listings, night)
         appraisals = appraise(model, live, unseen=True)
-        found.append(Night(night, live, market.prices, appraisals, score.count_like_it(live, learnt)))
+        found.append(Night(night, live, market.prices, appraisals, score.describe_like_it(live, learnt)))
     return found
 
 
@@ -124,7 +124,7 @@ def main() -> int:
 
 
 def _score(night: Night, before: pd.DataFrame | None, margin: float) -> pd.DataFrame:
-    return score.score_listings(night.live, night.prices, night.appraisals, night.n_like_it, night.night, before, margin).scores
+    return score.score_listings(night.live, night.prices, night.appraisals, night.like_it, night.night, before, margin).scores
 
 
 if __name__ == "__main__":

@@ -672,11 +672,11 @@ class Score(PointedStage):
             appraisals, like_it = score.leave_unpriced(live)
         else:
             self.tell(f"appraising {len(live):,} listings", 0.1)
-            learnt = frames.read_frame(files["learnt"], ["make", "model", "group_id"])
+            learnt = frames.read_frame(files["learnt"], ["make", "model", "year", "price", "group_id"])
             with threadpool_limits(1):
                 served = serving.load_seat(self.market, seat, listings.columns)
                 appraisals = appraise.appraise(served.model, live, unseen=True)
-            like_it = score.count_like_it(live, learnt)
+            like_it = score.describe_like_it(live, learnt)
         scored = score.score_listings(live, prices, appraisals, like_it, settings["night"], former_scores)
         since = settings["before"]["night"] if settings["before"] else None
         frames.write_frame(scored.scores, folder / "scores.parquet")

@@ -76,6 +76,7 @@ def scores(**columns: Any) -> pd.DataFrame:
         "last_price_change_share": [-0.05, None, None, None, None],
         "first_price": [9_900.0, 4_000.0, 20_000.0, 12_340.0, 5_000.0],
         "n_like_it": 20,
+        "typical_price": [9_500.0, None, 20_000.0, 12_000.0, 5_000.0],
     }
     found = pd.DataFrame({**plain, **columns})
     return found.assign(position=found["price"] / found["estimate"] - 1)

@@ -25,6 +25,7 @@ _LIKE_IT = 400  # cars of the same make and model that are drawn
 _RANGES = {"year": 1, "price": 1_000, "mileage_km": 10_000, "days_listed": 1}
 _WHY_NOT = {
     "few": mark("fewer than {n} like it to learn from"),
+    "doubted": mark("estimate far from what cars like it ask"),
     "wide": mark("interval too wide for a rating"),
     "extrapolated": mark("beyond what the model has seen"),
     "refused": mark("refused: no price at all"),
@@ -269,15 +270,19 @@ def _tell_listing(row: pd.Series, told: Words) -> None:
         page.draw(price_charts.draw_interval(row["low"], row["estimate"], row["high"], told, row["price"]))
         if row["reason"]:
             st.warning(told.say("Take it with care: {why}.", why=page.plain(told.retell(row["reason"]))))
+        if deals.find_doubted(row.to_frame().T.infer_objects()).any():
+            st.warning(told.say("The estimate is doubtful: it is far from what cars like it ask, and this price is not."))
     identity = str(row["listing_id"])
     url = find_url(identity)
     if url:
         st.link_button(told.say("Open the advert"), url)
-    st.caption(
-        told.say_many(
-            "The model learnt from {n} other like it.", "The model learnt from {n} others like it.", int(row["n_like_it"])
-        )
+    learnt = told.say_many(
+        "The model learnt from {n} other like it.", "The model learnt from {n} others like it.", int(row["n_like_it"])
     )
+    if pd.notna(typical := row.get("typical_price")):
+        half = told.say("Half of those of about its year ask less than {price}.", price=page.plain(told.money(typical)))
+        learnt = f"{learnt} {half}"
+    st.caption(learnt)
     st.code(identity, language=None, wrap_lines=True)
 
 

@@ -21,12 +21,19 @@ MARGIN = 0.25
 MIN_LIKE_IT = 8
 # An interval that reaches from less than half to more than double the estimate says too little for five steps.
 MAX_FACTOR = 2.0
-# What has a rating keeps it a little beyond both limits, or it would come and go with them.
+# An estimate so many times what cars of the make, model and about the year are asked for, or so small a part of it, is doubted where the price
+# asked for the car itself sides with them: two witnesses against one. A few adverts with a digit too many teach a small model such
+# things; measured, see docs/decisions/0012.
+MAX_APART = 1.75
+_MIN_TYPICAL = 3  # fewer such cars, and nobody knows what is typical
+# What has a rating keeps it a little beyond these limits, or it would come and go with them.
 LIKE_IT_SLACK = 2
 FACTOR_SLACK = 0.2
+APART_SLACK = 0.25
 
 _UNPRICED = {"status": "refused", "reason": "there is no champion, so nothing may price"}
 _EDGES = np.array([-np.inf, *BOUNDS, np.inf])
+_CAR = ["make", "model", "group_id"]
 _NARROWEST = 1e-9  # half-width in log that stands for none, so that nothing is divided by zero
 
 
@@ -50,40 +57,55 @@ def select_live(listings: pd.DataFrame, delivered: str) -> pd.DataFrame:
     return pd.DataFrame(listings[is_live]).reset_index(drop=True)
 
 
-def count_like_it(listings: pd.DataFrame, learnt: pd.DataFrame) -> pd.Series:
-    """Return for each listing how many other cars of its make and model a model learnt from; twins are one car, its own are none."""
-    cars = learnt[["make", "model", "group_id"]].drop_duplicates()
+def describe_like_it(listings: pd.DataFrame, learnt: pd.DataFrame) -> pd.DataFrame:
+    """Return for each listing what its champion learnt from that is like it; twins are one car, and a listing's own car is none.
+
+    Columns: n_like_it, the number of cars of its make and model; typical_price (money), the median of those among them that are at most a year
+    older or newer, missing where there are fewer than three. `learnt` has make, model, year, price and group_id.
+    """
+    cars = learnt.drop_duplicates(["make", "model", "group_id"])
+    is_own = pd.MultiIndex.from_frame(listings[_CAR]).isin(pd.MultiIndex.from_frame(cars[_CAR]))
     counts = cars.groupby(["make", "model"]).size().rename("n").reset_index()
-    found = listings[["make", "model"]].merge(counts, on=["make", "model"], how="left")["n"].fillna(0)
-    own = pd.MultiIndex.from_frame(listings[list(cars)]).isin(pd.MultiIndex.from_frame(cars))
-    return pd.Series(found.to_numpy() - own, index=listings.index, dtype="int64", name="n_like_it")
+    around = pd.concat([cars.assign(year=cars["year"] + years) for years in (-1, 0, 1)])
+    typical = around.groupby(["make", "model", "year"])["price"].agg(["size", "median"]).reset_index()
+    n_like_it = listings[["make", "model"]].merge(counts, on=["make", "model"], how="left")["n"].fillna(0)
+    near = listings[["make", "model", "year"]].merge(typical, on=["make", "model", "year"], how="left")
+    return pd.DataFrame(
+        {
+            "n_like_it": (n_like_it.to_numpy() - is_own).astype("int64"),
+            # An own car counts for nothing, but has its part in the median: it then sides with itself, and the doubt comes a little sooner.
+            "typical_price": near["median"].where(near["size"] - is_own >= _MIN_TYPICAL).to_numpy(),
+        },
+        index=listings.index,
+    )
 
 
-def leave_unpriced(live: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
-    """Return appraisals without a price, and counts of none: there is no champion."""
+def leave_unpriced(live: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return appraisals without a price, and that nothing is like it: there is no champion."""
     missing = {name: pd.Series(np.nan, index=live.index) for name in ("estimate", "low", "high")}
     words = {name: pd.Series(text, index=live.index, dtype="str") for name, text in _UNPRICED.items()}
-    return pd.DataFrame({**missing, **words}), pd.Series(0, index=live.index, dtype="int64", name="n_like_it")
+    like_it = pd.DataFrame({"n_like_it": 0, "typical_price": np.nan}, index=live.index)
+    return pd.DataFrame({**missing, **words}), like_it
 
 
 def score_listings(
     live: pd.DataFrame,
     prices: pd.DataFrame,
     appraisals: pd.DataFrame,
-    n_like_it: pd.Series,
+    like_it: pd.DataFrame,
     night: str,
     before: pd.DataFrame | None,
     margin: float = MARGIN,
 ) -> Scored:
     """Score the live listings as of `night` ("" where there are none).
 
-    `prices` is Clean's history, `appraisals` (estimate, low, high, status, reason) and `n_like_it` are indexed like `live`, `before` the scores of
-    the night before (listing_id, price, rating). Estimates of listings that the model learnt from are to be out-of-fold: one that has seen the price
-    would call it fair.
+    `prices` is Clean's history, `appraisals` (estimate, low, high, status, reason) and `like_it` (`describe_like_it`) are indexed like `live`,
+    `before` the scores of the night before (listing_id, price, rating). Estimates of listings that the model learnt from are to be
+    out-of-fold: one that has seen the price would call it fair.
 
     Columns: listing_id, make, model, year, mileage_km, city (where the market has it), price, estimate, low, high (money), status, reason, position
     (price / estimate − 1), standing (−1 and 1 are the interval's ends, in log price), rating, days_listed, price_changes,
-    last_price_change_share, first_price, n_like_it. What cannot be known is missing.
+    last_price_change_share, first_price, n_like_it, typical_price. What cannot be known is missing.
     """
     names = [name for name in ("listing_id", "make", "model", "year", "mileage_km", "city", "price") if name in live]
     scores = live[names].join(appraisals[["estimate", "low", "high", "status", "reason"]])
@@ -92,10 +114,10 @@ def score_listings(
     scores = scores.assign(
         position=scores["price"] / scores["estimate"] - 1,
         standing=standing,
-        rating=_rate(scores, standing, n_like_it, former, margin),
+        rating=_rate(scores, standing, like_it, former, margin),
         days_listed=_count_days(live["first_seen_on"], night),
         **_describe_prices(scores["listing_id"], prices),
-        n_like_it=n_like_it,
+        **{str(name): column for name, column in like_it.items()},
     )
     return Scored(scores.sort_values("listing_id", ignore_index=True), _count(scores, former, night))
 
@@ -116,7 +138,14 @@ def _align(before: pd.DataFrame | None, scores: pd.DataFrame) -> pd.DataFrame:
     return former.set_axis(scores.index)
 
 
-def _rate(scores: pd.DataFrame, standing: pd.Series, n_like_it: pd.Series, former: pd.DataFrame, margin: float) -> pd.Series:
+def is_doubted(scores: pd.DataFrame, typical_price: pd.Series, max_apart: float | pd.Series = MAX_APART) -> pd.Series:
+    """Say where an estimate is far from what cars like it are asked for, while the asked price is nearer to that than to the estimate."""
+    estimate, price, typical = (np.log(column) for column in (scores["estimate"], scores["price"], typical_price))
+    is_far = (estimate - typical).abs() > np.log(max_apart)
+    return pd.Series(is_far & ((price - typical).abs() < (price - estimate).abs()))
+
+
+def _rate(scores: pd.DataFrame, standing: pd.Series, like_it: pd.DataFrame, former: pd.DataFrame, margin: float) -> pd.Series:
     """Rate each listing: at the price of the night before its rating stays until the standing has left its band by more than `margin`."""
     step_before = (
         former["rating"].map({name: step for step, name in enumerate(RATINGS)}).where(former["price"] == scores["price"])
@@ -126,8 +155,9 @@ def _rate(scores: pd.DataFrame, standing: pd.Series, n_like_it: pd.Series, forme
     can_rate = (
         (scores["status"] == "priced")
         & standing.notna()
-        & (n_like_it >= MIN_LIKE_IT - LIKE_IT_SLACK * had_rating)
+        & (like_it["n_like_it"] >= MIN_LIKE_IT - LIKE_IT_SLACK * had_rating)
         & (factor <= MAX_FACTOR + FACTOR_SLACK * had_rating)
+        & ~is_doubted(scores, like_it["typical_price"], MAX_APART + APART_SLACK * had_rating)
     )
     band = step_before.fillna(0).astype("int64").to_numpy()
     is_kept = had_rating & (standing >= _EDGES[band] - margin) & (standing <= _EDGES[band + 1] + margin)

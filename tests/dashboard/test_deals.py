@@ -173,6 +173,21 @@ class TestOneListing:
         assert reason in told
         assert "refused: no price at all: 1" in all_text(app)
 
+    def test_a_doubted_estimate_is_told_beside_what_its_like_ask(self, own_project, open_page):
+        values = {"price": 90_000.0, "estimate": 640_000.0, "low": 330_000.0, "high": 1_240_000.0, "position": -0.86}
+        app = self.only(own_project, open_page, rating=NOT_RATED, typical_price=100_000.0, n_like_it=20, **values)
+        app.pills(key="rating-sample").set_value([]).run()
+        assert app.warning[-1].value.startswith("The estimate is doubtful")
+        typical = page.plain(Words("en", "MAD").money(100_000))
+        assert f"20 others like it. Half of those of about its year ask less than {typical}." in all_text(app)
+        assert "estimate far from what cars like it ask: 1" in all_text(app)
+
+    def test_scores_of_before_estimates_were_doubted_are_shown(self, own_project, open_page):
+        rewrite(scores_of().drop(columns="typical_price"))
+        app = open_page("deals")
+        assert not app.exception
+        assert "about its year" not in all_text(app)
+
     def test_markup_in_an_advert_is_shown_as_it_is(self, own_project, open_page):
         app = self.only(own_project, open_page, make="**x** <b>", model=":red[y] $z$ [a](http://b)")
         (title,) = [header.value for header in app.subheader]

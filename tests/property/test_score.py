@@ -1,5 +1,7 @@
 """What holds for all listings that are scored, night after night."""
 
+import math
+
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,8 +48,24 @@ def _appraise(live: pd.DataFrame, statuses: list[str], estimate: object = ESTIMA
     )
 
 
-def _score(live: pd.DataFrame, appraisals: pd.DataFrame, counts: pd.Series, before: pd.DataFrame | None = None) -> score.Scored:
-    return score.score_listings(live, live[["listing_id", "price"]], appraisals, counts, "2024-01-10", before)
+def _score(
+    live: pd.DataFrame,
+    appraisals: pd.DataFrame,
+    counts: pd.Series,
+    before: pd.DataFrame | None = None,
+    typical_price: float = math.nan,
+) -> score.Scored:
+    like_it = pd.DataFrame({"n_like_it": counts, "typical_price": typical_price})
+    return score.score_listings(live, live[["listing_id", "price"]], appraisals, like_it, "2024-01-10", before)
+
+
+@few
+@given(markets(), st.floats(score.MAX_APART + 0.01, 100))
+def test_no_listing_is_called_cheap_where_only_its_estimate_says_so(market, apart):
+    typical_price = ESTIMATE / apart
+    scores = _score(*market, typical_price=typical_price).scores
+    cheap = scores[scores["rating"].isin(RATINGS[:2])]
+    assert (cheap["price"] > (ESTIMATE * typical_price) ** 0.5 * 0.999).all()
 
 
 @few

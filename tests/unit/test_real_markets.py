@@ -269,7 +269,7 @@ class TestRatings:
         kinds = load_market("kijiji_ca", (paths.PACKAGE / "markets",)).feature_columns()
         quick = dataclasses.replace(ratings.DEFAULTS, profile="quick", iterations_factor=0.2)
         (night,) = ratings.appraise_nights(kijiji_nights[-1:], kinds, quick, 1)
-        scored = score_listings(night.live, night.prices, night.appraisals, night.n_like_it, night.night, None)
+        scored = score_listings(night.live, night.prices, night.appraisals, night.like_it, night.night, None)
         assert scored.account["live"] == 1_159
         assert scored.account["ratings"][NOT_RATED] < scored.account["live"] / 2
         assert min(scored.account["ratings"].values()) > 10

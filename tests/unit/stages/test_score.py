@@ -46,12 +46,17 @@ def appraised(live: pd.DataFrame, **columns: object) -> pd.DataFrame:
 
 
 def score_all(
-    live: pd.DataFrame, before: pd.DataFrame | None = None, n_like_it: int = 50, night: str = NIGHT, **columns: object
+    live: pd.DataFrame,
+    before: pd.DataFrame | None = None,
+    n_like_it: int = 50,
+    typical_price: float = np.nan,
+    night: str = NIGHT,
+    **columns: object,
 ) -> score.Scored:
     """Score listings that never had another price; `columns` are of the appraisals."""
     prices = live[["listing_id", "price"]]
-    counts = pd.Series(n_like_it, index=live.index)
-    return score.score_listings(live, prices, appraised(live, **columns), counts, night, before)
+    like_it = pd.DataFrame({"n_like_it": n_like_it, "typical_price": typical_price}, index=live.index)
+    return score.score_listings(live, prices, appraised(live, **columns), like_it, night, before)
 
 
 def rate(standing: float, former: str | None = None, former_price: float | None = None, **more: object) -> str:
@@ -86,16 +91,41 @@ class TestLive:
 class TestLikeIt:
     """How many cars a rating rests on."""
 
-    LEARNT = "make | model | group_id\nAudi | A4 | 1\nAudi | A4 | 1\nAudi | A4 | 2\nAudi | A6 | 3"
+    LEARNT = """
+make | model | year | price | group_id
+Audi | A4    | 2014 | 4000  | 1
+Audi | A4    | 2014 | 4000  | 1
+Audi | A4    | 2015 | 5000  | 2
+Audi | A4    | 2016 | 60000 | 4
+Audi | A4    | 2017 | 70000 | 5
+Audi | A6    | 2015 | 3000  | 3
+"""
 
     @pytest.mark.parametrize(
         ("asked", "expected"),
-        [("Audi | A4 | 9", 2), ("Audi | A4 | 2", 1), ("Audi | A6 | 3", 0), ("Audi | A8 | 9", 0), ("Lada | A4 | 9", 0)],
+        [("Audi | A4 | 9", 4), ("Audi | A4 | 2", 3), ("Audi | A6 | 3", 0), ("Audi | A8 | 9", 0), ("Lada | A4 | 9", 0)],
         ids=["twins are one car", "not itself", "the only one of its kind", "unknown model", "unknown make"],
     )
     def test_other_cars_of_its_make_and_model_are_counted(self, asked, expected):
-        asked = draw_listings(f"make | model | group_id\n{asked}")
-        assert score.count_like_it(asked, draw_listings(self.LEARNT)).tolist() == [expected]
+        asked = draw_listings(f"make | model | group_id\n{asked}").assign(year=2015)
+        assert score.describe_like_it(asked, draw_listings(self.LEARNT))["n_like_it"].tolist() == [expected]
+
+    @pytest.mark.parametrize(
+        ("asked", "expected"),
+        [
+            ("Audi | A4 | 2015 | 9", 5_000),
+            ("Audi | A4 | 2016 | 9", 60_000),
+            ("Audi | A4 | 2017 | 9", None),
+            ("Audi | A4 | 2015 | 2", None),
+            ("Audi | A4 | 2010 | 9", None),
+            ("Lada | A4 | 2015 | 9", None),
+        ],
+        ids=["twins are one car", "a year older and newer", "two are too few", "not itself", "none of its year", "unknown make"],
+    )
+    def test_the_typical_price_is_the_median_of_those_of_about_its_year(self, asked, expected):
+        asked = draw_listings(f"make | model | year | group_id\n{asked}").set_axis([7])
+        (found,) = score.describe_like_it(asked, draw_listings(self.LEARNT))["typical_price"]
+        assert found == expected if expected else pd.isna(found)
 
 
 class TestRatings:
@@ -143,6 +173,31 @@ class TestRatings:
     def test_none_where_it_would_mislead(self, more, expected):
         assert rate(0, **more) == expected
 
+    @pytest.mark.parametrize(
+        ("price", "typical_price", "expected"),
+        [
+            (ESTIMATE / 2, ESTIMATE / 2, NOT_RATED),
+            (ESTIMATE * 2, ESTIMATE * 2, NOT_RATED),
+            (ESTIMATE / 2, ESTIMATE / 1.7, GREAT),
+            (ESTIMATE / 1.3, ESTIMATE / 2, GOOD),
+            (ESTIMATE, ESTIMATE / 5, FAIR),
+            (ESTIMATE / 2, ESTIMATE * 5, GREAT),
+            (ESTIMATE / 2, np.nan, GREAT),
+        ],
+        ids=[
+            "far above",
+            "far below",
+            "not so far",
+            "nearer to the estimate",
+            "as estimated",
+            "the other way",
+            "nothing is typical",
+        ],
+    )
+    def test_none_where_the_like_and_the_price_itself_speak_against_the_estimate(self, price, typical_price, expected):
+        found = score_all(cars_at(0).assign(price=price), typical_price=typical_price).scores
+        assert found["rating"].tolist() == [expected]
+
     def test_an_interval_without_width_divides_by_nothing(self):
         assert rate(0, low=ESTIMATE, high=ESTIMATE) == FAIR
         assert rate(-0.1, low=ESTIMATE, high=ESTIMATE) == GREAT
@@ -189,6 +244,11 @@ class TestHysteresis:
     def test_what_has_a_rating_keeps_it_a_little_beyond_the_limits(self, more, new, known):
         assert (rate(0, **more), rate(0, FAIR, **more)) == (new, known)
 
+    @pytest.mark.parametrize(("apart", "known"), [(1.9, GREAT), (2.1, NOT_RATED)])
+    def test_nor_does_doubt_of_the_estimate_come_and_go(self, apart, known):
+        doubted = {"typical_price": ESTIMATE / apart}
+        assert (rate(-0.9, **doubted), rate(-0.9, GREAT, **doubted)) == (NOT_RATED, known)
+
     def test_a_car_that_was_not_there_is_judged_afresh(self):
         before = pd.DataFrame({"listing_id": ["other"], "price": [1.0], "rating": [GREAT]})
         assert score_all(cars_at(0), before).scores["rating"].tolist() == [FAIR]
@@ -203,7 +263,7 @@ class TestRows:
         assert scores["listing_id"].tolist() == ["a", "b"]
         assert list(scores) == [
             "listing_id", "make", "model", "year", "mileage_km", "price", "estimate", "low", "high", "status", "reason", "position", "standing",
-            "rating", "days_listed", "price_changes", "last_price_change_share", "first_price", "n_like_it",
+            "rating", "days_listed", "price_changes", "last_price_change_share", "first_price", "n_like_it", "typical_price",
         ]  # fmt: skip
 
     def test_the_city_where_the_market_has_it(self):
@@ -224,7 +284,8 @@ class TestRows:
     def test_prices_are_told_by_their_changes(self):
         live = cars_at(0, 0)
         prices = pd.DataFrame({"listing_id": ["a", "a", "a", "b"], "price": [12_000.0, 8_000.0, 10_000.0, 10_000.0]})
-        scored = score.score_listings(live, prices, appraised(live), pd.Series(9, index=live.index), NIGHT, None).scores
+        like_it = pd.DataFrame({"n_like_it": 9, "typical_price": np.nan}, index=live.index)
+        scored = score.score_listings(live, prices, appraised(live), like_it, NIGHT, None).scores
         assert scored["price_changes"].tolist() == [2, 0]
         assert scored["first_price"].tolist() == [12_000, 10_000]
         assert scored["last_price_change_share"].iloc[0] == pytest.approx(0.25)
