@@ -74,8 +74,7 @@ def csv_writer(
 
     def write(records: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> None:
         for record, outcome in zip(records, outcomes, strict=True):
-            figures = ("" if figure is None else str(figure) for figure in outcome[:3])
-            rows.writerow([*map(guard_cell, fill_record(record, len(headers))), *figures, *outcome[3:]])
+            rows.writerow([*map(guard_cell, fill_record(record, len(headers))), *outcome])
 
     return write
 

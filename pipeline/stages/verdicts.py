@@ -52,7 +52,10 @@ def find_empty(rows: pd.DataFrame) -> np.ndarray:
     """Mark the rows of which no cell holds more than blanks."""
     is_empty = np.full(len(rows), len(rows.columns) > 0)
     for header in rows.columns:
-        is_empty &= rows[header].str.strip().to_numpy(dtype=object) == ""
+        places = np.flatnonzero(is_empty)  # after a column or two none is left
+        if not len(places):
+            break
+        is_empty[places] = rows[header].iloc[places].str.strip().to_numpy(dtype=object) == ""
     return is_empty
 
 
