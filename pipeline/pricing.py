@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from math import isnan
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -72,17 +71,15 @@ class Pricer:
         read = self._read(records)
         can_be_priced = np.array([not refusal for refusal in read.refusals], dtype=bool)
         appraisals = appraise(self.served.model, read.listings[can_be_priced]) if can_be_priced.any() else None
-        told = iter(()) if appraisals is None else _plain_rows(appraisals)
-        currency, stale = self._market.currency, f"stale: {self.served.stale}" if self.served.stale else ""
+        told = appraisals.itertuples(index=False, name=None) if appraisals is not None else iter(())
         outcomes = []
         for refusal, note in zip(read.refusals, read.notes, strict=True):
             if refusal:
                 outcomes.append(self._tell(REFUSED, refusal))
                 continue
-            estimate, low, high, status, reason = next(told)
-            if note or stale:
-                reason = "; ".join(filter(None, (reason, note, "" if status == REFUSED else stale)))
-            outcomes.append(Outcome(estimate, low, high, currency, status, reason))
+            *figures, status, reason = next(told)
+            stale = f"stale: {self.served.stale}" if self.served.stale and status != REFUSED else ""
+            outcomes.append(self._tell(status, "; ".join(filter(None, (reason, note, stale))), figures))
         return outcomes
 
     def _tell_unreadable(self, record: Sequence[str]) -> Outcome:
@@ -91,13 +88,6 @@ class Pricer:
         beyond = f"; beyond the last column: {', '.join(map(repr, record[width:]))}" if len(record) > width else ""
         return self._tell(UNREADABLE, f"row has {len(record)} cells and the header {width}{beyond}")
 
-    def _tell(self, status: str, reason: str) -> Outcome:
-        """Say why there is no price."""
-        return Outcome(None, None, None, self._market.currency, status, reason)
-
-
-def _plain_rows(appraisals: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
-    """Return estimate, low and high in whole units of money, None where there is none, with status and reason, row by row."""
-    figures = (np.rint(appraisals[name].to_numpy()).tolist() for name in Outcome._fields[:3])
-    money = ([None if isnan(figure) else int(figure) for figure in column] for column in figures)
-    return zip(*money, appraisals["status"], appraisals["reason"], strict=True)
+    def _tell(self, status: str, reason: str, figures: Sequence[float] = (np.nan,) * 3) -> Outcome:
+        estimate, low, high = (None if np.isnan(figure) else round(figure) for figure in figures)
+        return Outcome(estimate, low, high, self._market.currency, status, reason)

@@ -26,8 +26,7 @@ def guard_cell(text: str) -> str:
     >>> guard_cell("=HYPERLINK(A1)"), guard_cell("-5.5"), guard_cell("--"), guard_cell("Golf")
     ("'=HYPERLINK(A1)", '-5.5', '--', 'Golf')
     """
-    first = text[:1]
-    if first.isalnum() or (first not in _FORMULA and (not first.isspace() or text.lstrip()[:1] not in _FORMULA)):
+    if text[:1] not in _FORMULA and (not text[:1].isspace() or text.lstrip()[:1] not in _FORMULA):
         return text
     return text if _is_number(text) or not any(map(str.isalnum, text)) else f"'{text}"
 

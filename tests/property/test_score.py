@@ -60,10 +60,15 @@ def _score(
 
 
 @few
-@given(markets(), st.floats(score.MAX_APART + 0.01, 100))
-def test_no_listing_is_called_cheap_where_only_its_estimate_says_so(market, apart):
+@given(st.lists(standings, min_size=1, max_size=8), st.floats(score.MAX_APART + 0.01, 3))
+def test_no_listing_is_called_cheap_where_only_its_estimate_says_so(shares, apart):
+    prices = pd.Series([ESTIMATE * FACTOR**standing for standing in shares])
+    names = [f"{place:02}" for place in range(len(prices))]
+    live = pd.DataFrame({"listing_id": names, "make": "VW", "model": "Golf", "price": prices, "first_seen_on": None})
     typical_price = ESTIMATE / apart
-    scores = _score(*market, typical_price=typical_price).scores
+    scores = _score(
+        live, _appraise(live, ["priced"] * len(live)), pd.Series(50, index=live.index), typical_price=typical_price
+    ).scores
     cheap = scores[scores["rating"].isin(RATINGS[:2])]
     assert (cheap["price"] > (ESTIMATE * typical_price) ** 0.5 * 0.999).all()
 
