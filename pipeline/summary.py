@@ -35,6 +35,9 @@ def tell_intake(account: Mapping[str, Any], places: Mapping[str, str] | None = N
         others = f"; nor some of {_count(len(unread) - 1, 'other delivery', 'other deliveries')}" if len(unread) > 1 else ""
         lines.append(f"sheets without the market's headers were not read: of {name} {name_sheets(sheets)}{others}")
     lines.extend(f"set aside {name}: {reason}" for name, reason in account["set_aside"].items())
+    if history := account.get("history"):
+        older = _count(history["older"], "delivery", "deliveries")
+        lines.append(f"the history begins with {history['begins']}: {older} from before it left out ([Check] history_days)")
     return lines
 
 

@@ -39,7 +39,7 @@ from pipeline.parameters import (
     WordParameter,
 )
 from pipeline.services import clock
-from pipeline.services.deliveries import Delivery, list_deliveries, night_of, path_of, stem_of
+from pipeline.services.deliveries import Delivery, begin_history, list_deliveries, night_of, path_of, stem_of
 
 TABLES = ("numpy", "pandas", "pyarrow")
 _log = logging.getLogger("pipeline")
@@ -185,13 +185,21 @@ class DatedStage(Stage):
 class Check(DatedStage):
     """Judge the whole intake before anything is built on it."""
 
+    history_days: int = CountFromZeroParameter(
+        default=730,
+        description="Days up to the newest delivery whose deliveries are taken, undated ones besides; 0: all there are.",
+    )
+    outside_fingerprint = frozenset({"as_of", "history_days"})
     consumes = {"Ingest": ("account.json",)}
 
     def requires(self) -> list[Any]:
-        """Need every delivery, in order of (night, name); equal bytes under two names count once."""
+        """Need the deliveries of the history, in order of (night, name); equal bytes under two names count once."""
         terms = self.terms()
         distinct: dict[tuple[str, str], Delivery] = {}
-        for delivery in list_deliveries(paths.deliveries(self.market), terms.files, self.as_of):
+        deliveries, begins = self._deliveries()
+        for delivery in deliveries:
+            if "" < delivery.night < begins:
+                continue
             digest = self.workspace().files.digest(delivery.path)
             content = digest if digest != UNREADABLE else delivery.name
             distinct.setdefault((content, str(terms.values_from_name(delivery.stem))), delivery)
@@ -199,10 +207,13 @@ class Check(DatedStage):
         return ingested or [NoDelivery(market=self.market, as_of=self.as_of)]
 
     def settings(self) -> Any:
-        """Depend on the market's demands and on the deliveries' names, which messages need."""
+        """Depend on the market's demands, on the deliveries' names, which messages need, and on how many are older than the history."""
         demands = msgspec.to_builtins(self.terms().check)
         names = [task.delivery for task in self.upstream("Ingest")]
-        return {"demands": demands, "deliveries": names, "nights": [night_of(name) for name in names]}
+        deliveries, begins = self._deliveries()
+        older = sum("" < delivery.night < begins for delivery in deliveries)
+        history = {"history": {"begins": begins, "older": older}} if older else {}
+        return {"demands": demands, "deliveries": names, "nights": [night_of(name) for name in names], **history}
 
     def build(self, folder: Path) -> None:
         """Write the account of the whole intake."""
@@ -215,11 +226,17 @@ class Check(DatedStage):
         demands = msgspec.convert(settings["demands"], Demands)
         account = check.judge_intake(dict(zip(settings["deliveries"], accounts, strict=True)), demands, self._places())
         newest = max((night for night, told in zip(settings["nights"], accounts, strict=True) if told["accepted"]), default="")
-        documents.write_document({**account, "newest": newest}, folder / "account.json")
+        history = {"history": settings["history"]} if "history" in settings else {}
+        documents.write_document({**account, **history, "newest": newest}, folder / "account.json")
 
     def summary(self) -> list[str]:
         """Tell what became of the rows."""
         return summary.tell_intake(json.loads((self.folder / "account.json").read_bytes()), self._places())
+
+    def _deliveries(self) -> tuple[list[Delivery], str]:
+        """Return all deliveries, and the night that the history begins with."""
+        deliveries = list_deliveries(paths.deliveries(self.market), self.terms().files, self.as_of)
+        return deliveries, begin_history(deliveries, self.history_days, clock.today())
 
     def _places(self) -> dict[str, str]:
         """Say where the rejected rows of each delivery lie."""

@@ -259,6 +259,15 @@ def show_deliveries(account: Mapping[str, Any], told: Words) -> None:
         )
     else:
         st.info(told.say("No delivery was set aside."))
+    if history := account.get("history"):
+        st.caption(
+            told.say_many(
+                "{n} delivery from before {day} is left out: the history begins there ([Check] history_days).",
+                "{n} deliveries from before {day} are left out: the history begins there ([Check] history_days).",
+                history["older"],
+                day=told.date(history["begins"]),
+            )
+        )
     names = list(reversed(sort_deliveries(account["deliveries"])))
     frame = pd.DataFrame([describe_delivery(name, account["deliveries"][name], told) for name in names[:_LINES]])
     page.table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -43,6 +43,13 @@ def list_deliveries(folder: Path, files: Files, as_of: date | None = None) -> li
         if any(path.relative_to(folder).match(pattern) for pattern in files.patterns) and _is_file(path)
     ]
     return sorted(delivery for delivery in found if as_of is None or delivery.night <= as_of.isoformat())
+
+
+def begin_history(deliveries: Sequence[Delivery], days: int, today: date) -> str:
+    """Return the first of so many days (0: any number) up to the newest night that is not ahead of today; "" where there is none."""
+    newest = max((delivery.night for delivery in deliveries if delivery.night <= today.isoformat()), default="")
+    first = date.fromisoformat(newest).toordinal() - days + 1 if newest and days else 0
+    return date.fromordinal(first).isoformat() if first > 0 else ""
 
 
 def _walk(folder: Path) -> Iterator[Path]:

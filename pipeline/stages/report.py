@@ -229,6 +229,7 @@ def _tell_intake(account: Mapping[str, Any]) -> dict[str, Any]:
         **{key: _rank_counts(account[key], examples) for key in ("reasons", "dropped_values", "rehomed")},
         "remedies": list(account.get("remedies", ())),
         "set_aside": [{"delivery": name, "reason": reason} for name, reason in sorted(account["set_aside"].items())],
+        "history": account.get("history"),
         "n_deliveries": len(deliveries),
         "deliveries": deliveries[-MAX_DELIVERIES:],
     }

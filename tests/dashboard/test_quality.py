@@ -178,6 +178,12 @@ class TestLost:
         assert app.warning[-1].value.startswith("1 delivery was set aside")
         assert list(app.dataframe[0].value["why"]) == ["it is a <b>picture</b>"]
 
+    def test_deliveries_from_before_the_history_are_told(self, own_project, open_page):
+        history = {"begins": "2025-01-01", "older": 2}
+        rewrite(place("check") / "account.json", lambda document: document.update(history=history))
+        app = open_page("quality", **part("aside"))
+        assert [caption.value for caption in app.caption if "2 deliveries from before" in caption.value]
+
 
 class TestNights:
     """Findings and drift of a chosen night."""

@@ -424,6 +424,26 @@ def test_an_earlier_night_sees_earlier_deliveries_and_never_moves_current_back(p
     assert project.run(as_of=date.fromisoformat(nights[0])) == NOTHING
 
 
+def test_what_is_older_than_the_history_is_left_out_and_told(project: Project) -> None:
+    nights = sorted(path.stem for path in project.raw.glob("*.csv"))
+    days = date.fromisoformat(nights[-1]).toordinal() - date.fromisoformat(nights[1]).toordinal() + 1
+    whole = project.account()
+
+    assert project.run(Check_history_days=str(days)) == ALL_BUT_INGEST
+
+    account = project.account()
+    assert sorted(account["deliveries"]) == [f"{night}.csv" for night in nights[1:]]
+    assert account["history"] == {"begins": nights[1], "older": 1}
+    listings = pd.read_parquet(project.result("clean") / "listings.parquet")
+    assert listings["first_seen_on"].min() == nights[1]
+
+    first_night(project).write_text("whatever it says\n")
+    assert project.run(Check_history_days=str(days)) == NOTHING
+    first_night(project).unlink()
+    assert project.run(Check_history_days=str(days)) == ["Check"]  # all else is what it would be had the older one never been
+    assert "history" not in project.account() | whole
+
+
 def test_the_newest_night_is_the_present(project: Project) -> None:
     newest = max(path.stem for path in project.raw.glob("*.csv"))
 

@@ -30,6 +30,11 @@ def test_an_intake_is_told_in_a_few_lines():
     ]
 
 
+def test_deliveries_from_before_the_history_are_told():
+    told = tell_intake({**INTAKE, "history": {"begins": "2024-03-01", "older": 1}})[-1]
+    assert told == "the history begins with 2024-03-01: 1 delivery from before it left out ([Check] history_days)"
+
+
 def test_an_account_that_was_written_without_examples_is_told_too():
     older = {key: value for key, value in INTAKE.items() if key not in ("examples", "remedies")}
     assert tell_intake(older)[1] == "rejected: price missing: 20, row of another width: 1"

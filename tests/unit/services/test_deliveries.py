@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import FolderUnreadable
 from pipeline.market import Files
-from pipeline.services.deliveries import list_deliveries, night_of, stem_of
+from pipeline.services.deliveries import begin_history, list_deliveries, night_of, stem_of
 
 
 def names(folder: Path, files: Files | None = None, as_of: date | None = None) -> list[str]:
@@ -53,6 +53,23 @@ def test_the_night_is_in_the_files_name_and_not_in_its_folders(tmp_path):
     touch(tmp_path, "2024-01-01/ford.csv")
     (delivery,) = list_deliveries(tmp_path, Files())
     assert (delivery.night, delivery.stem) == ("", "ford")
+
+
+@pytest.mark.parametrize(("days", "begins"), [(1, "2024-03-01"), (2, "2024-02-29"), (366, "2023-03-02"), (0, ""), (10**9, "")])
+def test_a_history_is_so_many_days_up_to_the_newest_delivery(tmp_path, days, begins):
+    touch(tmp_path, "2023-01-01.csv", "2024-03-01.csv", "undated.csv")
+    assert begin_history(list_deliveries(tmp_path, Files()), days, date(2024, 6, 1)) == begins
+
+
+def test_a_delivery_that_is_ahead_of_today_moves_no_history(tmp_path):
+    touch(tmp_path, "2024-03-01.csv", "2099-12-31.csv")
+    assert begin_history(list_deliveries(tmp_path, Files()), 10, date(2024, 3, 5)) == "2024-02-21"
+
+
+def test_without_a_dated_delivery_of_the_past_a_history_has_no_beginning(tmp_path):
+    touch(tmp_path, "2099-12-31.csv", "undated.csv")
+    assert begin_history(list_deliveries(tmp_path, Files()), 10, date(2024, 3, 5)) == ""
+    assert begin_history([], 10, date(2024, 3, 5)) == ""
 
 
 def test_as_of_a_night_later_ones_are_not_seen_and_undated_ones_are(tmp_path):

@@ -144,6 +144,11 @@ class TestStates:
         assert "19 rejected (2.7%)" in text
         assert "It may help to say [files] decimal." in text
 
+    def test_deliveries_from_before_the_history_are_told(self):
+        assert "history" not in text_of(intake=reporting.intake())
+        text = text_of(intake=reporting.intake(history={"begins": "2024-01-31", "older": 2}))
+        assert "The history begins with 2024-01-31: 2 deliveries from before it left out" in text
+
     def test_no_live_listing(self):
         text = text_of(scores=reporting.scores().iloc[:0], score_account={**sources().score_account, "live": 0})
         assert "No listing is live." in text

@@ -151,6 +151,12 @@ def test_what_the_champion_learnt_from_judges_nobody() -> None:
     assert set(JUDGED["listing_id"]) - set(left["listing_id"]) == {"l3", "l7"}
 
 
+def test_a_twin_is_known_though_the_oldest_of_its_group_has_left_the_history() -> None:
+    learnt = pd.DataFrame({"listing_id": ["gone", "g5"], "group_id": ["gone", "gone"]})
+    left = leave_out(JUDGED, learnt)
+    assert set(JUDGED["listing_id"]) - set(left["listing_id"]) == {"l5", "l11"}
+
+
 def test_twins_count_as_one_draw() -> None:
     """A thousand copies of the same car say no more than one: the interval must not narrow."""
     one = JUDGED.iloc[:100].reset_index(drop=True)
