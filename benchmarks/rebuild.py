@@ -35,6 +35,7 @@ from pipeline.sample import SamplePlan, write_deliveries
 STAGES = ("Ingest", "Check", "Clean", "Split", "Train", "Evaluate")
 SECTIONS = ("noop", "cold", "night")
 NIGHTS = (20, 40, 84)
+SHORT_HISTORY = 21  # days: as many files of kijiji_ca lie in them after 20 nights as after 84
 ITERATIONS = 1.0
 SYNTHETIC = SamplePlan(rows=1000, nights=max(NIGHTS))
 SYNTHETIC_LARGE = SamplePlan(rows=20_000, nights=5)
@@ -80,7 +81,8 @@ def main() -> None:
     if "cold" in sections:
         print(report_cold(options.cold_repeats, options.iterations), flush=True)
     if "night" in sections:
-        print(report_nights(options.iterations), flush=True)
+        for history_days in (0, SHORT_HISTORY):
+            print(report_nights(options.iterations, history_days), flush=True)
     if "peers" in sections:
         with deliveries("uk", SYNTHETIC_LARGE) as (market, folder):
             print(compare.report_peers(market, folder, options.iterations, options.peer_repeats), flush=True)
@@ -180,8 +182,8 @@ def _refuse_difference(path: Path, other: Path) -> None:
         raise RuntimeError("the script's metrics are not ours: they do not do the same work")
 
 
-def report_nights(iterations: float, repeats: int = 3) -> str:
-    """Measure one more night, on few nights and on many."""
+def report_nights(iterations: float, history_days: int, repeats: int = 3) -> str:
+    """Measure one more night, on few nights and on many, with a history of so many days (0: all)."""
     lines = []
     with deliveries("kijiji_ca", SYNTHETIC) as (market, folder), temporary_project() as root:
         files = sorted(folder.glob("*.csv"))
@@ -194,6 +196,8 @@ def report_nights(iterations: float, repeats: int = 3) -> str:
             "quick",
             "--Train-iterations-factor",
             str(iterations),
+            "--Check-history-days",
+            str(history_days),
         )
         for nights in NIGHTS:
             _deliver(files[: nights - repeats], root / "data/raw" / market)
@@ -206,7 +210,8 @@ def report_nights(iterations: float, repeats: int = 3) -> str:
             lines.append(_show_night(nights, measured))
     return "\n".join(
         [
-            f"One more night, {market}, the median of {repeats} nights one after another: seconds, and how many tasks of each stage ran.",
+            f"One more night, {market}, {f'a history of {history_days} days' if history_days else 'all nights its history'}, the median of "
+            f"{repeats} nights one after another: seconds, and how many tasks of each stage ran.",
             "",
             f"| on | wall s | CPU s | {' | '.join(STAGES)} | all else | tasks run |",
             "|---" * (len(STAGES) + 5) + "|",
