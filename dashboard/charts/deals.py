@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BLUE, GREY, SKY, VERMILION, layered, money_axis
+from dashboard.charts.frame import BLUE, GREY, SKY, VERMILION, layered, money_axis, night_axis
 from dashboard.words import Words
 
 _REACH = (-0.7, 0.8)  # of an interval that is drawn, as a share of the estimate: wider ones are cut
@@ -69,7 +69,7 @@ def draw_history(steps: pd.DataFrame, words: Words) -> Any:
     """Draw a listing's price over the nights; `steps` has on (a date) and price, the last of them the newest night."""
     told = steps.assign(asked=steps["price"].map(words.money), night=[words.date(f"{on:%Y-%m-%d}") for on in steps["on"]])
     base = alt.Chart().encode(
-        x=alt.X("on:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=5, labelOverlap=True)),
+        x=alt.X("on:T", axis=night_axis(told["on"])),
         y=alt.Y("price:Q", scale=alt.Scale(zero=False), axis=money_axis(words)),
         tooltip=[alt.Tooltip("night:N", title=words.say("Night")), alt.Tooltip("asked:N", title=words.column("price"))],
     )

@@ -23,11 +23,23 @@ RATING_COLORS = {
     "not enough like it": "#6E6E6E",
 }
 BAND = 0.22  # how much of a band's colour shows
+_TICKS = 6  # of an axis of nights: as many dates as a phone has room for
 
 
 def money_axis(words: Words, title: str = "") -> alt.Axis:
     """Return an axis of money."""
     return alt.Axis(title=title or words.currency, format="~s" if words.currency in ("", "JPY") else ",.0f", labelLimit=120)
+
+
+def night_axis(nights: pd.Series) -> alt.Axis:
+    """Return an axis of nights (dates): of few each has its tick, since between them ticks would repeat a day."""
+    known = nights.dropna().drop_duplicates().sort_values()
+    ticks = (
+        {"values": [alt.DateTime(year=night.year, month=night.month, date=night.day) for night in known]}
+        if len(known) <= _TICKS
+        else {"tickCount": _TICKS}
+    )
+    return alt.Axis(title=None, format="%-d %b", labelOverlap=True, **ticks)
 
 
 def localize(chart: Any, words: Words) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BAND, BLUE, GREY, SKY, layered, localize, money_axis
+from dashboard.charts.frame import BAND, BLUE, GREY, SKY, layered, localize, money_axis, night_axis
 from dashboard.words import Words
 
 
@@ -42,7 +42,7 @@ def draw_volume(nights: pd.DataFrame, words: Words) -> Any:
         alt.Chart(frame)
         .mark_area(color=SKY, opacity=0.45, line={"color": BLUE, "strokeWidth": 2})
         .encode(
-            x=_night_axis(),
+            x=alt.X("on:T", axis=night_axis(frame["on"])),
             y=alt.Y("n:Q", axis=alt.Axis(title=words.say("For sale"), format=",.0f", tickMinStep=1)),
             tooltip=[
                 alt.Tooltip("told:N", title=words.say("Night")),
@@ -60,7 +60,7 @@ def draw_prices(nights: pd.DataFrame, words: Words) -> Any:
         told=[words.date(night) for night in nights["night"]],
         asked=[words.money(value) for value in nights["median"]],
     )
-    base = alt.Chart().encode(x=_night_axis())
+    base = alt.Chart().encode(x=alt.X("on:T", axis=night_axis(frame["on"])))
     scale = alt.Scale(zero=False)
     band = base.mark_area(color=SKY, opacity=BAND).encode(
         y=alt.Y("low:Q", scale=scale, axis=money_axis(words)), y2=alt.Y2("high:Q")
@@ -92,7 +92,3 @@ def draw_survival(chosen: pd.DataFrame, whole: pd.DataFrame | None, words: Words
         alt.Chart(chosen).mark_line(interpolate="step-after", color=BLUE, strokeWidth=2.5).encode(x=x, y=y, tooltip=tips)
     )
     return layered(*layers, height=300, words=words)
-
-
-def _night_axis() -> alt.X:
-    return alt.X("on:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=6, labelOverlap=True))

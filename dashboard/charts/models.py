@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BAND, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, layered
+from dashboard.charts.frame import BAND, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, layered, night_axis
 from dashboard.words import Words
 
 _BAR, _STEP = 14, 24
@@ -19,11 +19,7 @@ def draw_rivals(points: pd.DataFrame, who: list[str], outcomes: list[str], title
     `points`: x (a date, or a version where nights have none), who, error, outcome, version, told.
     """
     is_dated = pd.api.types.is_datetime64_any_dtype(points["x"])
-    x = (
-        alt.X("x:T", title=None, axis=alt.Axis(format="%-d %b", labelOverlap=True, tickCount=8))
-        if is_dated
-        else alt.X("x:O", title=words.say("Version"), sort=None)
-    )
+    x = alt.X("x:T", axis=night_axis(points["x"])) if is_dated else alt.X("x:O", title=words.say("Version"), sort=None)
     axis = alt.Axis(title=title, format=".1%" if is_share else ",.0f", tickCount=5)
     y = alt.Y("error:Q", axis=axis, scale=alt.Scale(zero=False))
     # One above and one below, the longer names one under the other: beside each other they are cut on a phone.

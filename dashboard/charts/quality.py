@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILION, layered, localize
+from dashboard.charts.frame import BLUE, GREEN, GREY, ORANGE, PINK, SKY, VERMILION, layered, localize, night_axis
 from dashboard.words import Words
 
 _STEP, _BAR = 24, 14
@@ -76,7 +76,7 @@ def draw_drift(columns: pd.DataFrame, kinds: tuple[str, str, str], title: str, w
 
 def draw_history(nights: pd.DataFrame, names: tuple[str, str], title: str, words: Words) -> Any:
     """Draw one column's distance and its floor by night, with a mark where it lies beyond; `nights`: night, name, value, told, is_finding."""
-    x = alt.X("night:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=8, labelOverlap=True))
+    x = alt.X("night:T", axis=night_axis(nights["night"]))
     y = alt.Y("value:Q", title=title, axis=alt.Axis(format="~g", tickCount=5), scale=alt.Scale(domainMin=0))
     color = alt.Color(
         "name:N", scale=alt.Scale(domain=list(names), range=[BLUE, ORANGE]), legend=alt.Legend(title=None, orient="top")

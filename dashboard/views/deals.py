@@ -206,8 +206,8 @@ def main() -> None:
     n_deals = int(scores["rating"].isin(DEAL_RATINGS).sum())
     st.markdown(
         told.say_many(
-            "**{n} car** is asked well below what its like are asked.",
-            "**{n} cars** are asked well below what their like are asked.",
+            "**{n} car** is for sale well below the usual price of cars like it.",
+            "**{n} cars** are for sale well below the usual price of cars like them.",
             n_deals,
         )
     )

@@ -77,7 +77,7 @@ def show_rejected(state: MarketState, account: Mapping[str, Any], told: Words) -
         st.info(told.say("No row was rejected."))
         return
     shares, names = share_reasons(account, told)
-    page.draw(charts.draw_rejections(shares, names, told.say("Share of the delivery's rows"), told))
+    page.draw(charts.draw_rejections(shares, names, told.say("Share of rows"), told))
     st.caption(told.say("Each bar is a delivery; a row can have several reasons and then counts in each."))
     if len(account["deliveries"]) > _NIGHTS:
         st.caption(
