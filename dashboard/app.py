@@ -15,6 +15,7 @@ from dashboard.words import Words
 # for its first element, for which Python finds out where thousands of modules lie; Altair's first picture takes ten times as long as its next.
 inspect.stack()
 prices.draw_interval(1, 2, 3, Words("en")).to_dict(validate=page.IS_CHECKED)
+page.prepare()
 # Streamlit collects garbage after each run of its script, before the reader is told that it ended. What is loaded by now is none and need not
 # be looked through each time: a tenth of a second.
 gc.collect()

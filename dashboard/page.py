@@ -6,7 +6,7 @@ import logging
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -212,6 +212,21 @@ def served(seat: Seat) -> ServedModel:
     found = state()
     loaded = _load(found.market, seat)
     return replace(loaded, stale=reading.tell_stale(found, seat))
+
+
+def prepare() -> None:
+    """Load the models and the listings of the markets, or of the first few, before anyone reads; what cannot be read, its page tells."""
+    wrong = suppress(OSError, ValueError, KeyError, pa.ArrowException, UserError)
+    names: list[str] = []
+    with wrong:
+        names = reading.list_markets()[:_MODELS]
+    for name in names:
+        with wrong:
+            found = reading.read_market(name)
+            if place := found.place("score"):
+                rows(place, "scores.parquet")
+            if found.champion:
+                _load(name, found.champion.seat)
 
 
 def is_operator() -> bool:

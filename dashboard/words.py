@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,11 @@ _VALUES = {
 }
 
 
+_REMEMBERED = (
+    10_000  # texts and numbers: a redraw says the same ones again, and there is more to each than to the rest of its row
+)
+
+
 @dataclass(frozen=True)
 class Words:
     """One reader's language and one market's customs; `currency` is "" where no market is meant."""
@@ -130,6 +135,7 @@ class Words:
         form = forms[0 if self.locale.plural_form(n) == "one" or len(forms) == 1 else -1]
         return form.format(n=self.number(n), **values)
 
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019  # there are few Words, and so many results are kept and no more
     def retell(self, text: str) -> str:
         """Return what the pipeline wrote in English, a sentence or several joined by "; ", in the reader's language and customs.
 
@@ -170,6 +176,7 @@ class Words:
         known = self._retell(text)
         return known if known is not None else self.say(text)
 
+    @lru_cache(maxsize=_REMEMBERED)  # noqa: B019  # there are few Words, and so many results are kept and no more
     def number(self, value: Any, digits: int = 0) -> str:
         """Return a number with so many digits behind the mark."""
         return _shown(value, lambda known: str(numbers.format_decimal(round(known, digits), _pattern(digits), self.locale)))

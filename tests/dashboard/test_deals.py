@@ -50,7 +50,8 @@ class TestTheDeals:
         assert shown["Off by"].is_monotonic_increasing
 
     @pytest.mark.parametrize(
-        ("language", "told", "live"), [("en", "cars** are for sale", "live listings"), ("fr", "voitures** sont", "annonces actives")]
+        ("language", "told", "live"),
+        [("en", "cars** are for sale", "live listings"), ("fr", "voitures** sont", "annonces actives")],
     )
     def test_it_is_told_how_many_are_deals_and_how_many_are_live(self, project, open_page, language, told, live):
         scores, words = scores_of(), Words(language, "MAD")

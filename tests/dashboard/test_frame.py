@@ -8,6 +8,7 @@ import pytest
 
 from dashboard import page, reading
 from dashboard.words import LANGUAGES, Words, guess_language
+from pipeline.errors import UserError
 from tests.dashboard.browsing import serve
 from tests.dashboard.conftest import REPOSITORY, all_text
 
@@ -64,6 +65,32 @@ def test_an_unknown_market_or_language_falls_back(project, open_page):
     assert open_page("deals", language="").title[0].value == "Deals"
     assert guess_language("fr-MA") == "fr"
     assert guess_language("de-DE") == guess_language(None) == "en"
+
+
+def test_what_pages_need_first_is_there_before_anyone_reads(project, monkeypatch):
+    page.prepare()
+    read = []
+    monkeypatch.setattr(reading, "read_rows", lambda *asked: read.append(asked))
+    monkeypatch.setattr("pipeline.serving.load_seat", lambda *asked: read.append(asked))
+    found = reading.read_market("sample")
+    assert len(page.rows(found.place("score"), "scores.parquet"))
+    assert page._load("sample", found.champion.seat).version == found.champion.seat.version
+    assert read == []
+
+
+@pytest.mark.parametrize("file", ["champion", "current"])
+def test_the_server_starts_though_what_it_would_prepare_is_damaged(own_project, file):
+    (own_project / f"data/{file}/sample.json").write_text("{")
+    page.prepare()
+
+
+def test_the_server_starts_though_the_settings_are_wrong(own_project, monkeypatch):
+    monkeypatch.setattr(reading, "list_markets", _refuse)
+    page.prepare()
+
+
+def _refuse() -> list[str]:
+    raise UserError("[pipeline] markets is no folder.")
 
 
 def test_who_may_roll_back_is_nobody_by_default():
