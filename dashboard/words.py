@@ -107,9 +107,7 @@ _VALUES = {
 }
 
 
-_REMEMBERED = (
-    10_000  # texts and numbers: a redraw says the same ones again, and there is more to each than to the rest of its row
-)
+_REMEMBERED = 10_000  # texts and numbers, which a redraw says again
 
 
 @dataclass(frozen=True)

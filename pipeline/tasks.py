@@ -196,10 +196,7 @@ class Check(DatedStage):
         """Need the deliveries of the history, in order of (night, name); equal bytes under two names count once."""
         terms = self.terms()
         distinct: dict[tuple[str, str], Delivery] = {}
-        deliveries, begins = self._deliveries()
-        for delivery in deliveries:
-            if "" < delivery.night < begins:
-                continue
+        for delivery in self._choose()[0]:
             digest = self.workspace().files.digest(delivery.path)
             content = digest if digest != UNREADABLE else delivery.name
             distinct.setdefault((content, str(terms.values_from_name(delivery.stem))), delivery)
@@ -210,10 +207,8 @@ class Check(DatedStage):
         """Depend on the market's demands, on the deliveries' names, which messages need, and on how many are older than the history."""
         demands = msgspec.to_builtins(self.terms().check)
         names = [task.delivery for task in self.upstream("Ingest")]
-        deliveries, begins = self._deliveries()
-        older = sum("" < delivery.night < begins for delivery in deliveries)
-        history = {"history": {"begins": begins, "older": older}} if older else {}
-        return {"demands": demands, "deliveries": names, "nights": [night_of(name) for name in names], **history}
+        nights = [night_of(name) for name in names]
+        return {"demands": demands, "deliveries": names, "nights": nights, **self._choose()[1]}
 
     def build(self, folder: Path) -> None:
         """Write the account of the whole intake."""
@@ -233,10 +228,13 @@ class Check(DatedStage):
         """Tell what became of the rows."""
         return summary.tell_intake(json.loads((self.folder / "account.json").read_bytes()), self._places())
 
-    def _deliveries(self) -> tuple[list[Delivery], str]:
-        """Return all deliveries, and the night that the history begins with."""
-        deliveries = list_deliveries(paths.deliveries(self.market), self.terms().files, self.as_of)
-        return deliveries, begin_history(deliveries, self.history_days, clock.today())
+    def _choose(self) -> tuple[list[Delivery], dict[str, Any]]:
+        """Return the deliveries of the history, and what is to be told of it where there are older ones."""
+        found = list_deliveries(paths.deliveries(self.market), self.terms().files, self.as_of)
+        begins = begin_history(found, self.history_days, clock.today())
+        taken = [delivery for delivery in found if not "" < delivery.night < begins]
+        older = len(found) - len(taken)
+        return taken, {"history": {"begins": begins, "older": older}} if older else {}
 
     def _places(self) -> dict[str, str]:
         """Say where the rejected rows of each delivery lie."""

@@ -56,7 +56,7 @@ def layered(*layers: Any, height: Any, words: Words, data: Any = alt.Undefined) 
 
 
 def list_records(data: Any) -> Any:
-    """Return a picture's data as Vega-Lite takes them: Altair looks at each column again and again, which is a fifth of a redraw."""
+    """Return a picture's data as Vega-Lite takes them: Altair looks at each column again and again, which is a quarter of a redraw."""
     if not isinstance(data, pd.DataFrame):
         return alt.default_data_transformer(data)
     return {"values": json.loads(data.to_json(orient="records", date_format="iso", double_precision=15))}
