@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import json
 import os
 import shutil
@@ -81,8 +82,8 @@ def main() -> None:
     if "cold" in sections:
         print(report_cold(options.cold_repeats, options.iterations), flush=True)
     if "night" in sections:
-        for history_days in (0, SHORT_HISTORY):
-            print(report_nights(options.iterations, history_days), flush=True)
+        for history_days, same_cars in ((0, False), (0, True), (SHORT_HISTORY, False)):
+            print(report_nights(options.iterations, history_days, same_cars=same_cars), flush=True)
     if "peers" in sections:
         with deliveries("uk", SYNTHETIC_LARGE) as (market, folder):
             print(compare.report_peers(market, folder, options.iterations, options.peer_repeats), flush=True)
@@ -182,11 +183,16 @@ def _refuse_difference(path: Path, other: Path) -> None:
         raise RuntimeError("the script's metrics are not ours: they do not do the same work")
 
 
-def report_nights(iterations: float, history_days: int, repeats: int = 3) -> str:
-    """Measure one more night, on few nights and on many, with a history of so many days (0: all)."""
+def report_nights(iterations: float, history_days: int, *, same_cars: bool, repeats: int = 3) -> str:
+    """Measure one more night, on few nights and on many, with a history of so many days (0: all).
+
+    With `same_cars` each night holds the newest night's cars, which tells what nights cost from what more cars do.
+    """
     lines = []
     with deliveries("kijiji_ca", SYNTHETIC) as (market, folder), temporary_project() as root:
         files = sorted(folder.glob("*.csv"))
+        if same_cars:
+            files = list(_repeat_cars(files, root / "repeated"))
         ours = (
             "pipeline",
             "Evaluate",
@@ -210,7 +216,8 @@ def report_nights(iterations: float, history_days: int, repeats: int = 3) -> str
             lines.append(_show_night(nights, measured))
     return "\n".join(
         [
-            f"One more night, {market}, {f'a history of {history_days} days' if history_days else 'all nights its history'}, the median of "
+            f"One more night, {market}{', the same cars every night' if same_cars else ''}, "
+            f"{f'a history of {history_days} days' if history_days else 'all nights its history'}, the median of "
             f"{repeats} nights one after another: seconds, and how many tasks of each stage ran.",
             "",
             f"| on | wall s | CPU s | {' | '.join(STAGES)} | all else | tasks run |",
@@ -219,6 +226,17 @@ def report_nights(iterations: float, history_days: int, repeats: int = 3) -> str
             "",
         ]
     )
+
+
+def _repeat_cars(files: Sequence[Path], folder: Path) -> Iterator[Path]:
+    """Write the newest delivery's rows under the name of each, one row left out, another each night: equal files would be one delivery."""
+    folder.mkdir()
+    with files[-1].open(encoding="utf-8-sig", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    for number, file in enumerate(files):
+        with (folder / file.name).open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream).writerows([header, *rows[:number], *rows[number + 1 :]])
+        yield folder / file.name
 
 
 def _deliver(files: Sequence[Path], folder: Path) -> None:

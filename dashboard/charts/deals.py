@@ -65,7 +65,7 @@ def draw_like(others: pd.DataFrame, this: dict[str, float], column: str, words: 
     return layered(*layers, height=260, words=words)
 
 
-def draw_history(steps: pd.DataFrame, words: Words) -> Any:
+def draw_price_changes(steps: pd.DataFrame, words: Words) -> Any:
     """Draw a listing's price over the nights; `steps` has on (a date) and price, the last of them the newest night."""
     told = steps.assign(asked=steps["price"].map(words.money), night=[words.date(f"{on:%Y-%m-%d}") for on in steps["on"]])
     base = alt.Chart().encode(

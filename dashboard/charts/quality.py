@@ -74,7 +74,7 @@ def draw_drift(columns: pd.DataFrame, kinds: tuple[str, str, str], title: str, w
     return layered(bars, floors, marks, data=columns, height=alt.Step(_STEP), words=words)
 
 
-def draw_history(nights: pd.DataFrame, names: tuple[str, str], title: str, words: Words) -> Any:
+def draw_past(nights: pd.DataFrame, names: tuple[str, str], title: str, words: Words) -> Any:
     """Draw one column's distance and its floor by night, with a mark where it lies beyond; `nights`: night, name, value, told, is_finding."""
     x = alt.X("night:T", axis=night_axis(nights["night"]))
     y = alt.Y("value:Q", title=title, axis=alt.Axis(format="~g", tickCount=5), scale=alt.Scale(domainMin=0))

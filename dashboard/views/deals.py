@@ -180,7 +180,7 @@ def show_listing(row: pd.Series, scores: pd.DataFrame, state: MarketState, told:
     with left:
         _show_like(row, scores, told)
     with right:
-        _show_history(row, state, told)
+        _show_price_changes(row, state, told)
 
 
 @page.body
@@ -302,7 +302,7 @@ def _show_like(row: pd.Series, scores: pd.DataFrame, told: Words) -> None:
     st.caption(told.say_many("{n} other is for sale.", "{n} others are for sale.", len(others)))
 
 
-def _show_history(row: pd.Series, state: MarketState, told: Words) -> None:
+def _show_price_changes(row: pd.Series, state: MarketState, told: Words) -> None:
     st.markdown("**" + told.say("Its price over the nights") + "**")
     prices = page.need_rows(state.place("clean"), "prices.parquet")
     own = prices[prices["listing_id"] == row["listing_id"]]
@@ -315,7 +315,7 @@ def _show_history(row: pd.Series, state: MarketState, told: Words) -> None:
         return
     steps = pd.DataFrame({"on": pd.to_datetime(dated["seen_on"]), "price": dated["price"]})
     now = pd.DataFrame({"on": [pd.to_datetime(max(state.as_of, dated["seen_on"].iloc[-1]))], "price": [row["price"]]})
-    page.draw(charts.draw_history(pd.concat([steps, now], ignore_index=True), told))
+    page.draw(charts.draw_price_changes(pd.concat([steps, now], ignore_index=True), told))
 
 
 main()

@@ -366,7 +366,7 @@ def show_drift(nights: list[dict[str, Any]], market: str, told: Words) -> None:
         kinds = name_kinds(told)
         page.draw(charts.draw_drift(columns, kinds, told.say("Population stability index"), told))
         st.caption(told.say("The longer a bar, the further the values moved; beyond its orange line it is more than noise."))
-        show_history(nights, columns, market, told)
+        show_past(nights, columns, market, told)
     show_volume(document, told)
     show_shares(document, told)
     show_categories(document, told)
@@ -407,7 +407,7 @@ def tell_distance(size: float, floor: float | None, told: Words) -> str:
     return told.say("{size} (noise up to {floor})", size=told.number(size, 3), floor=told.number(floor, 3))
 
 
-def show_history(nights: list[dict[str, Any]], columns: pd.DataFrame, market: str, told: Words) -> None:
+def show_past(nights: list[dict[str, Any]], columns: pd.DataFrame, market: str, told: Words) -> None:
     """Draw one column over the nights, with its floor."""
     labels = dict(zip(columns["column"], columns["label"], strict=True))
     name = st.selectbox(
@@ -431,7 +431,7 @@ def show_history(nights: list[dict[str, Any]], columns: pd.DataFrame, market: st
                         "is_finding": bool(found["is_finding"]) and label == names[0],
                     }
                 )
-    page.draw(charts.draw_history(pd.DataFrame(lines), names, told.say("Population stability index"), told))
+    page.draw(charts.draw_past(pd.DataFrame(lines), names, told.say("Population stability index"), told))
 
 
 def show_volume(document: Mapping[str, Any], told: Words) -> None:
