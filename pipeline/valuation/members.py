@@ -1,4 +1,4 @@
-"""Members: the tree ensembles of the recipe, each fitted on all folds but one, for every fold."""
+"""Members: the tree ensembles of the recipe, each fitted on all listings, and for every fold on all others."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pipeline.valuation.trees import CompactBoosting
 
 # Calls a function with arguments that all calls share and one of its own each; returns the results in their order.
 MapFolds = Callable[[Callable[..., Any], tuple[Any, ...], Sequence[Any]], list[Any]]
+NO_FOLD = -1  # the fold of no listing: nothing is held out
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,15 @@ class MemberPlan:
 
 @dataclass(frozen=True)
 class Member:
-    """A fitted member: one estimator a fold, or one that was fitted again on everything; its prediction is their mean."""
+    """A fitted member: what it looks at, and the estimator that learnt from all listings."""
 
     name: str
     view: str
-    estimators: list[CompactBoosting]
+    estimator: CompactBoosting
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Return log prices."""
-        return np.asarray(np.mean([estimator.predict(features) for estimator in self.estimators], axis=0))
+        return self.estimator.predict(features)
 
 
 def in_processes(jobs: int) -> MapFolds:
@@ -86,31 +87,25 @@ def fit_member(
     folds: np.ndarray,
     seed: int,
     map_folds: MapFolds,
-    *,
-    is_refitted: bool = False,
 ) -> tuple[Member, np.ndarray]:
-    """Fit one estimator a fold, on the other folds, and return, too, its predictions of that fold.
+    """Fit an estimator on all listings and return, too, predictions of every fold by one that was fitted on the others.
 
-    The first `categorical` columns of `features` are categories. Where `is_refitted`, the member is a single estimator fitted on
-    all listings instead. `map_folds` says where and how many at a time; the result is the same.
+    The first `categorical` columns of `features` are categories. `map_folds` says where and how many at a time; the result is the same.
     """
     out_of_fold = np.full(len(logs), np.nan)
-    numbers = np.unique(folds)
-    fitted = map_folds(fit_fold, (plan, categorical, seed, features, logs, folds), [int(fold) for fold in numbers])
+    numbers = [int(fold) for fold in np.unique(folds)]
+    *fitted, (estimator, _) = map_folds(fit_fold, (plan, categorical, seed, features, logs, folds), [*numbers, NO_FOLD])
     for fold, (_, predictions) in zip(numbers, fitted, strict=True):
         out_of_fold[folds == fold] = predictions
-    estimators = [estimator for estimator, _ in fitted]
-    if is_refitted:
-        estimators = [build_estimator(plan, categorical, seed).fit(features, logs)]
-    return Member(plan.name, plan.view, estimators), out_of_fold
+    return Member(plan.name, plan.view, estimator), out_of_fold
 
 
 def fit_fold(
     plan: MemberPlan, categorical: int, seed: int, features: np.ndarray, logs: np.ndarray, folds: np.ndarray, fold: int
 ) -> tuple[CompactBoosting, np.ndarray]:
-    """Return the estimator of one fold, fitted on the others, and its predictions of that fold; by one OpenMP thread."""
+    """Return the estimator fitted on the other folds, and its predictions of this one; by one OpenMP thread."""
     held_out = folds == fold
-    estimator = build_estimator(plan, categorical, seed + fold)
+    estimator = build_estimator(plan, categorical, seed + max(fold, 0))
     with threadpool_limits(1):
         estimator.fit(features[~held_out], logs[~held_out])
         return estimator, estimator.predict(features[held_out])

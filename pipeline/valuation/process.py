@@ -1,7 +1,8 @@
 """Process: a Gaussian process on log price, whose covariance nests the market, makes, families and cars.
 
 Two listings resemble each other the more, the closer their year, mileage and other numbers and the fewer categories
-they differ in; on top of it, sharing a make, a family of models or a car counts. Big markets are cut into blocks.
+they differ in; on top of it, sharing a make, a family of models or a car counts. What is shared is *wide*, how a price falls with
+year and mileage, which is smooth, or *narrow*, what equipment is worth in much the same years. Big markets are cut into blocks.
 """
 
 from __future__ import annotations
@@ -24,17 +25,20 @@ BIG_CAR_SHARE = 0.7
 NOISE_STEPS = 6
 MIN_GAIN = 0.0015
 FLOAT = np.float32
+# Lengths in the scale of the inputs. They are not learnt: the loss hardly feels them, but shorter ones, and a likeness that ends
+# with mileage too, let an estimate follow the chance prices of single years and listings, so that it rises and falls as a car ages.
+NARROW_YEARS = FLOAT(2.0)
 TWIN_YEARS = FLOAT(0.15)
-TWIN_MILEAGE = FLOAT(0.02)
+TWIN_MILEAGE = FLOAT(0.001)  # the same advert once more, hardly another car
 ROWS_AT_A_TIME = 256
 CELLS_AT_A_TIME = 32_768  # of the covariance: half a dozen arrays of so many stay in the processor's cache
 FEW_LEVELS = 32  # more make a product of matrices slower than comparing
 
 START = {
-    "noise": 0.07, "narrow_mileage": 1.0, "category_decay": 0.12, "narrow_year": 0.3, "number_decay": 0.3,
-    "car_narrow": 0.08, "wide_mileage": 6.0, "smooth_share": 0.1, "wide_year": 3.5, "market_wide": 3.0,
-    "make_wide": 0.4, "family_wide": 0.2, "car_wide": 0.2, "car_level": 0.5, "car_twin": 0.05,
-    "family_narrow": 0.02, "market_narrow": 0.01, "aging": 1.1, "clip": 2.5,
+    "noise": 0.07, "category_decay": 0.12, "number_decay": 0.3, "car_narrow": 0.08, "wide_mileage": 6.0,
+    "smooth_share": 0.1, "wide_year": 3.5, "market_wide": 3.0, "make_wide": 0.4, "family_wide": 0.2,
+    "car_wide": 0.2, "car_level": 0.5, "car_twin": 0.05, "family_narrow": 0.02, "market_narrow": 0.01,
+    "aging": 1.1, "clip": 2.5,
 }  # fmt: skip
 
 
@@ -468,12 +472,9 @@ def _covary(sides: _Sides, rows: slice, value: Mapping[str, np.float32], result:
     np.multiply(result, np.add(far, FLOAT(1), out=far), out=result)  # Matérn 3/2
     result *= _share(same, value, "wide", spare)
 
-    root = FLOAT(np.sqrt(3))
-    squared_years *= (value["wide_year"] / root / value["narrow_year"]) ** 2
-    squared_mileages *= (value["wide_mileage"] / root / value["narrow_mileage"]) ** 2
-    np.sqrt(np.add(squared_years, squared_mileages, out=far), out=far)
-    np.negative(np.add(far, decay, out=far), out=far)
-    np.exp(far, out=far)
+    np.sqrt(squared_years, out=far)
+    far *= -value["wide_year"] / FLOAT(np.sqrt(3)) / NARROW_YEARS
+    np.exp(np.subtract(far, decay, out=far), out=far)
     result += np.multiply(far, _share(same, value, "narrow", spare), out=far)
 
     columns, is_same = same[0]

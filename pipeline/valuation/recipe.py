@@ -1,7 +1,7 @@
 """Recipe: a price model on log price, with honest out-of-fold estimates, from scikit-learn and numpy alone.
 
-A Gaussian process (`process`) and tree ensembles (`members`), some of which see what the process says, are fitted over
-grouped folds; their out-of-fold predictions teach the weights of the average (`blend`) and calibrate intervals.
+A Gaussian process (`process`) and tree ensembles (`members`), some of which see what the process says, are fitted on all
+listings and over grouped folds: out-of-fold predictions teach the weights of the average (`blend`) and calibrate intervals.
 """
 
 from __future__ import annotations
@@ -28,17 +28,13 @@ WIDE_CATEGORIES = ("car", "family")  # too many levels for the enriched view, wh
 
 @dataclass(frozen=True)
 class Profile:
-    """How much effort a fit takes: folds, evaluations of the settings of the process, and the members.
-
-    `is_refitted` says that members are fitted again on everything, instead of averaging those of the folds.
-    """
+    """How much effort a fit takes: folds, evaluations of the settings of the process, and the members."""
 
     folds: int
     settings_evaluations: int
     has_process: bool
     members: tuple[MemberPlan, ...]
     towards_equal: float
-    is_refitted: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ class Fitted:
 def choose_profile(name: str, listings: int) -> Profile:
     """Return the profile "full" or "quick" for this many listings: the more listings, the fewer folds and members."""
     if name == "quick":
-        return Profile(2, 0, has_process=False, members=(QUICK,), towards_equal=0, is_refitted=True)
+        return Profile(2, 0, has_process=False, members=(QUICK,), towards_equal=0)
     members = (NATIVE_ABSOLUTE, ENRICHED_ABSOLUTE, ENRICHED_SQUARED)
     if listings < SMALL_MARKET:
         return Profile(5, 40, has_process=True, members=members, towards_equal=0.3)
@@ -123,7 +119,6 @@ def fit_recipe(
             folds,
             seed,
             map_folds or in_processes(1),
-            is_refitted=plan.is_refitted,
         )
         members.append(member)
         predictions.append(out_of_fold)
