@@ -12,6 +12,7 @@ from pipeline.champion import Seat, read_champion
 from pipeline.errors import UserError
 from pipeline.incremental.errors import ResultDamaged
 from pipeline.incremental.manifest import Manifest
+from pipeline.services.answers import refuse_other_answers
 from pipeline.services.models import ModelUnreadable, load_model
 
 
@@ -57,8 +58,8 @@ class ServedModel:
 def resolve_model(market: str) -> ServedModel:
     """Load the champion of a market.
 
-    Raises NoChampion where there is none, ChampionUnusable where it is gone, altered or made by other library versions; nothing is
-    loaded before that is known.
+    Raises NoChampion where there is none, ChampionUnusable where it is gone, altered or made by other versions of the libraries (nothing is
+    loaded before that is known) or of the pipeline.
     """
     champion = read_champion(market)
     if champion is None:
@@ -80,6 +81,7 @@ def load_seat(market: str, seat: Seat, columns: Iterable[str] | None = None) -> 
             raise ResultDamaged(f"{folder} holds another model than the one that was promoted.")  # noqa: TRY301
         _refuse_other_versions(manifest, folder)
         model = load_model(folder)
+        refuse_other_answers(model, folder)
         if columns is not None and (missing := sorted(set(model.choice.columns) - set(columns))):
             raise ResultDamaged(f"it wants columns that the market no longer gives: {', '.join(missing)}.")  # noqa: TRY301
     except (ResultDamaged, ModelUnreadable) as error:

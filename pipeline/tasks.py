@@ -398,9 +398,9 @@ class Train(Fitting):
         return [*super().requires(), *([self.before(Tune)] if self.tuned else [])]
 
     def build(self, folder: Path) -> None:
-        """Write the fitted model."""
+        """Write the fitted model, and what it says of some cars."""
         from pipeline import learning
-        from pipeline.services import documents, models
+        from pipeline.services import answers, documents, models
         from pipeline.stages import train
 
         factors = {name: getattr(self, name) for name in FACTORS}
@@ -411,6 +411,7 @@ class Train(Fitting):
         model = train.fit_model(listings, self.settings()["features"], hyperparameters, self.level, self.tell, self.map_folds())
         models.save_model(model, folder / models.MODEL_FILE)
         models.describe_model(folder)
+        answers.write_answers(model, listings, folder)
 
 
 class PointedStage(DatedStage):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,8 +19,9 @@ from pipeline.commands import rollback, status
 from pipeline.errors import UsageWrong
 from pipeline.housekeeping import collect
 from pipeline.incremental import store
-from pipeline.incremental.digests import digest_value
+from pipeline.incremental.digests import digest_file, digest_value
 from pipeline.services import registry
+from pipeline.services.answers import ANSWERS_FILE
 from pipeline.serving import ChampionUnusable, NoChampion, load_seat, resolve_model
 
 from .conftest import Project, copied
@@ -234,12 +236,38 @@ def pretend_version(folder: Path) -> None:
     place.write_text(place.read_text().replace(known, manifest["fingerprint"]))
 
 
+def change_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Forge the list of a result's files."""
+    folder.chmod(0o755)
+    (folder / "manifest.json").chmod(0o644)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    change(manifest["files"])
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def forget_answers(folder: Path) -> None:
+    """Let the champion be one of before answers were kept."""
+    change_manifest(folder, lambda files: files.pop(ANSWERS_FILE))
+    (folder / ANSWERS_FILE).unlink()
+
+
+def pretend_code(folder: Path) -> None:
+    """Let the champion be one of which other code said otherwise."""
+    path = folder / ANSWERS_FILE
+    told = pd.read_parquet(path)
+    path.chmod(0o644)
+    told.assign(estimate=told["estimate"] * 1.01).to_parquet(path)
+    change_manifest(folder, lambda files: files[ANSWERS_FILE].update(sha256=digest_file(path), size=path.stat().st_size))
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
         (remove, "is gone or holds no manifest"),
         (tamper, "was altered after it was committed"),
         (pretend_version, "was made by scikit-learn 1.0.0"),
+        (forget_answers, "was made by an earlier version of the pipeline"),
+        (pretend_code, "was made by another version of the pipeline: to this one it says"),
     ],
 )
 def test_a_champion_that_cannot_price_stops_promotion_and_is_replaced_only_when_asked(
