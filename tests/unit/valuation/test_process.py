@@ -1,5 +1,7 @@
 """The process: its covariance, its blocks, and predictions that have not seen the price they are compared with."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,3 +114,25 @@ def test_the_same_car_a_hundred_times_can_be_fitted():
     fitted, out_of_fold = fit_process(same, logs, folds, START)
     assert np.isfinite(out_of_fold).all()
     assert np.isfinite(fitted.predict(same)).all()
+
+
+def test_what_equipment_is_worth_does_not_change_with_mileage():
+    encoded, _, _ = draw(60)
+    inputs = scale(encoded, learn_scaling(encoded))
+    driven = replace(inputs, log_mileage=inputs.log_mileage + 2, mileage=inputs.mileage + 2)
+    narrow = START | {name: 0 for name in START if name.endswith(("_wide", "_twin"))}
+    np.testing.assert_allclose(covariance(driven, inputs, narrow), covariance(inputs, inputs, narrow), atol=1e-6)
+    assert np.abs(covariance(driven, inputs, START) - covariance(inputs, inputs, START)).max() > 0.1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_an_estimate_does_not_follow_the_chance_prices_of_single_listings_as_a_car_is_driven(seed):
+    # A car of 20 years × 25 mileages, whose prices fall evenly; each listing is off by a fifth by chance.
+    year, mileage = (part.ravel() for part in np.meshgrid(np.arange(2000.0, 2020.0), np.linspace(0, 250_000, 25)))
+    drawn = np.random.default_rng(seed)
+    logs = 10 + 0.08 * (year - 2020) - mileage / 500_000 + drawn.normal(0, 0.2, len(year))
+    listings = pd.DataFrame({"make": "a", "model": drawn.choice(["b", "c"], len(year)), "year": year, "mileage_km": mileage})
+    encoding = learn_encoding(listings, KINDS)
+    fitted, _ = fit_process(encode(listings, encoding), logs, drawn.integers(0, 4, len(year)), START)
+    driven = pd.DataFrame({"make": "a", "model": "b", "year": 2010.0, "mileage_km": np.linspace(10_000, 240_000, 20)})
+    assert np.diff(fitted.predict(encode(driven, encoding))).max() < 0.05

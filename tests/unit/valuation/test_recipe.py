@@ -1,11 +1,14 @@
-"""The recipe: folds, profiles, and listings that tell little."""
+"""The recipe: folds, profiles, members that learn from all, and listings that tell little."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.valuation.members import Hyperparameters
-from pipeline.valuation.recipe import choose_profile, draw_folds, fit_recipe
+from pipeline.valuation.members import NO_FOLD, Hyperparameters, MapFolds, build_estimator, fit_member, in_processes
+from pipeline.valuation.recipe import QUICK, choose_profile, draw_folds, fit_recipe
 
 KINDS = {"make": "category", "model": "category", "fuel": "category", "year": "number", "mileage_km": "number"}
 
@@ -62,3 +65,30 @@ def test_listings_that_tell_little_have_finite_estimates(change, profile):
     assert np.isfinite(model.predict_log(asked)).all()
     assert (model.weights >= 0).all()
     assert np.isclose(model.weights.sum(), 1)
+
+
+@pytest.mark.parametrize("profile", ["full", "quick"])
+def test_members_learn_from_all_listings(profile):
+    listings = draw(120)
+    asked = []
+    fit_recipe(listings, KINDS, Hyperparameters(profile=profile, iterations_factor=0.03), lambda *_: None, _watch(asked))
+    folds = choose_profile(profile, len(listings)).folds
+    assert asked == [[*range(folds), NO_FOLD]] * len(choose_profile(profile, len(listings)).members)
+
+
+def test_a_member_predicts_by_the_estimator_that_held_nothing_out():
+    drawn = np.random.default_rng(0)
+    features, folds = drawn.normal(size=(200, 3)), np.arange(200) % 4
+    logs = features[:, 0] + drawn.normal(0, 0.1, 200)
+    member, out_of_fold = fit_member(QUICK, features, 0, logs, folds, 0, in_processes(1))
+    whole = build_estimator(QUICK, 0, 0).fit(features, logs)
+    np.testing.assert_array_equal(member.predict(features), whole.predict(features))
+    assert np.abs(out_of_fold - logs).mean() > 2 * np.abs(member.predict(features) - logs).mean()
+
+
+def _watch(asked: list[list[int]]) -> MapFolds:
+    def map_folds(function: Callable[..., Any], shared: tuple[Any, ...], each: Sequence[Any]) -> list[Any]:
+        asked.append(list(each))
+        return [function(*shared, one) for one in each]
+
+    return map_folds
