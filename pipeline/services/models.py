@@ -103,13 +103,13 @@ def canonical_zip(content: bytes) -> bytes:
     """Rewrite a skops zip with one spelling.
 
     skops names arrays and numbers objects by memory addresses and dates its members; here arrays are named by their
-    sha256, objects numbered as they occur, members sorted, dated alike and stored.
+    sha256, objects numbered as they occur, equal ones alike, members sorted, dated alike and stored.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     schema = json.loads(members.pop("schema.json"))
     names = {name: f"{hashlib.sha256(data).hexdigest()}{Path(name).suffix}" for name, data in members.items()}
-    numbered = _renumber(schema, names, {})
+    numbered, _ = _renumber(schema, names, {})
     written = {names[name]: data for name, data in members.items()}
     written["schema.json"] = json.dumps(numbered, separators=(",", ":")).encode()
     buffer = io.BytesIO()
@@ -119,17 +119,27 @@ def canonical_zip(content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _renumber(node: Any, names: dict[str, str], numbers: dict[int, int]) -> Any:
+def _renumber(node: Any, names: dict[str, str], numbers: dict[bytes, int]) -> tuple[Any, bytes]:
+    """Return a node with its files renamed and its objects numbered, equal ones alike, and a digest of what it holds.
+
+    Which of equal objects are one depends on where they were made: here, or in another process that sent them.
+    """
     if isinstance(node, list):
-        return [_renumber(item, names, numbers) for item in node]
+        items = [_renumber(item, names, numbers) for item in node]
+        return [item for item, _ in items], _digest(b"list", *(digest for _, digest in items))
     if not isinstance(node, dict):
-        return node
-    renamed: dict[str, Any] = {}
+        return node, _digest(json.dumps(node).encode())
+    renamed, parts = {}, []
     for key, value in node.items():
         if key == "__id__":
-            renamed[key] = numbers.setdefault(value, len(numbers))
-        elif key == "file" and value in names:
-            renamed[key] = names[value]
-        else:
-            renamed[key] = _renumber(value, names, numbers)
-    return renamed
+            continue
+        renamed[key], digest = _renumber(names.get(value, value) if key == "file" else value, names, numbers)
+        parts += [key.encode(), digest]
+    whole = _digest(b"dict", *parts)
+    if "__id__" in node:
+        renamed["__id__"] = numbers.setdefault(whole, len(numbers))
+    return renamed, whole
+
+
+def _digest(*parts: bytes) -> bytes:
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()

@@ -99,6 +99,14 @@ def test_the_zip_names_no_moment_and_no_place():
         assert archive.namelist() == sorted(archive.namelist())
 
 
+def test_a_model_that_another_process_sent_has_the_same_bytes(tmp_path):
+    model = fit()
+    sent = replace(model, recipe=replace(model.recipe, members=[pickle.loads(pickle.dumps(one)) for one in model.recipe.members]))
+    for name, one in (("here", model), ("sent", sent)):
+        save_model(one, tmp_path / name)
+    assert (tmp_path / "here").read_bytes() == (tmp_path / "sent").read_bytes()
+
+
 def test_a_model_altered_after_its_commit_is_not_loaded(committed):
     path = committed / MODEL_FILE
     content = bytearray(path.read_bytes())
