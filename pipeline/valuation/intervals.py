@@ -19,6 +19,9 @@ from pipeline.valuation.trees import CompactBoosting
 # starts a fifth of the misses lower: chosen on seeds that docs/accuracy.md does not report.
 OVERALL_MISSES = 1.2
 MIN_OF_MAKE = 40  # fewer errors tell a 90 % quantile too badly
+# A group's own multiple counts as much as the overall one where it has so many errors: the larger of several that are told badly is
+# mostly chance.
+SHRINKAGE = 100
 BANDS = 10
 _SMALLEST_ERROR = 1e-3  # in log price; an error of nothing has no logarithm
 
@@ -75,13 +78,14 @@ def learn_intervals(
     makes = view.encoded.code("make")
     edges = np.quantile(view.logs, np.arange(1, BANDS) / BANDS)
     bands = np.searchsorted(edges, view.logs)
+    multiple = conformal_quantile(scores[known], 1 - OVERALL_MISSES * (1 - level))
     intervals = Intervals(
         sizes=fitted,
         means=means,
-        multiple=conformal_quantile(scores[known], 1 - OVERALL_MISSES * (1 - level)),
-        make_multiples=learn_by_group(scores[known], makes[known], int(makes.max(initial=-1)) + 1, level),
+        multiple=multiple,
+        make_multiples=learn_shrunk(scores[known], makes[known], int(makes.max(initial=-1)) + 1, level, multiple),
         band_edges=edges,
-        band_multiples=learn_by_group(scores[known], bands[known], BANDS, level),
+        band_multiples=learn_shrunk(scores[known], bands[known], BANDS, level, multiple),
         stretch=1.0,
     )
     if is_extrapolated.sum() < MIN_OF_MAKE:
@@ -108,6 +112,12 @@ def learn_by_group(scores: np.ndarray, groups: np.ndarray, count: int, level: fl
         if len(own) >= MIN_OF_MAKE:
             multiples[group] = conformal_quantile(own, level)
     return multiples
+
+
+def learn_shrunk(scores: np.ndarray, groups: np.ndarray, count: int, level: float, overall: float) -> np.ndarray:
+    """Return the same drawn towards `overall`, the more the fewer scores a group has."""
+    listings = np.bincount(groups[groups >= 0], minlength=count)
+    return overall + listings / (listings + SHRINKAGE) * (learn_by_group(scores, groups, count, level) - overall)
 
 
 def _features(view: View, means: np.ndarray) -> np.ndarray:

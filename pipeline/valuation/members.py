@@ -19,7 +19,7 @@ NO_FOLD = -1  # the fold of no listing: nothing is held out
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What shapes a fit: the profile ("full" or "quick"), and what each member's own settings are multiplied by."""
+    """What shapes a fit: the profile ("full" or "quick"), and what each member's own settings are multiplied by (quick has no members)."""
 
     profile: str = "full"
     iterations_factor: float = 1.0
@@ -31,7 +31,7 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class MemberPlan:
-    """What a member is: its view of the features ("plain", "native" or "enriched"), its kind and its shape."""
+    """What a member is: its view of the features ("native" or "enriched"), its kind and its shape."""
 
     name: str
     view: str

@@ -7,7 +7,7 @@ year and mileage, which is smooth, or *narrow*, what equipment is worth in much 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,13 +17,13 @@ from pipeline.valuation.encoding import Encoded
 
 IDENTITIES = ("car", "family", "make")
 MIN_KNOWN_SHARE = 0.5
-SINGLE_BLOCK_ROWS = 7_500
-BLOCK_ROWS = 2_500
 ROBUST_ROUNDS = 2
 MIN_MAKE_ROWS = 200
 BIG_CAR_SHARE = 0.7
 NOISE_STEPS = 6
 MIN_GAIN = 0.0015
+BLOCKS_TRIED = 3
+ROWS_TRIED = 1_500
 FLOAT = np.float32
 # Lengths in the scale of the inputs. They are not learnt: the loss hardly feels them, but shorter ones, and a likeness that ends
 # with mileage too, let an estimate follow the chance prices of single years and listings, so that it rises and falls as a car ages.
@@ -40,6 +40,14 @@ START = {
     "car_wide": 0.2, "car_level": 0.5, "car_twin": 0.05, "family_narrow": 0.02, "market_narrow": 0.01,
     "aging": 1.1, "clip": 2.5,
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BlockSizes:
+    """Up to so many listings are one block (`single`); of more, a block holds about `most`: the fit costs the square of it a listing."""
+
+    single: int
+    most: int
 
 
 @dataclass(frozen=True)
@@ -168,13 +176,13 @@ def covariance(left: Inputs, right: Inputs, settings: Mapping[str, float]) -> np
 
 
 def fit_process(
-    encoded: Encoded, logs: np.ndarray, folds: np.ndarray, settings: Mapping[str, float]
+    encoded: Encoded, logs: np.ndarray, folds: np.ndarray, settings: Mapping[str, float], sizes: BlockSizes
 ) -> tuple[Process, np.ndarray]:
     """Fit the blocks and return, too, the prediction of every listing by the listings of its block in other folds."""
     scaling = learn_scaling(encoded)
     inputs = scale(encoded, scaling)
     level = float(np.median(logs))
-    plan = cut_blocks(inputs)
+    plan = cut_blocks(inputs, sizes)
     blocks, out_of_fold = [], np.zeros(len(logs))
     for rows in plan.rows:
         weights, held_out = _fit_block(inputs.take(rows), logs[rows] - level, folds[rows], settings)
@@ -183,18 +191,19 @@ def fit_process(
     return Process(scaling, dict(settings), level, blocks, plan.routes, plan.cuts), out_of_fold
 
 
-def learn_settings(
-    encoded: Encoded, logs: np.ndarray, folds: np.ndarray, evaluations: int, seed: int, rows_tried: int = 1_800
-) -> dict[str, float]:
+def learn_settings(encoded: Encoded, logs: np.ndarray, folds: np.ndarray, evaluations: int, seed: int) -> dict[str, float]:
     """Return settings that predict well each listing by the others of a sample of whole cars (coordinate search)."""
-    scaling = learn_scaling(encoded)
-    sample = _sample_cars(encoded.code("car"), rows_tried, seed)
-    inputs, target = scale(encoded, scaling).take(sample), logs[sample] - np.median(logs)
-    sample_folds = folds[sample]
-    names = [*START, *(f"category {i}" for i in range(inputs.codes.shape[1]))]
+    inputs = scale(encoded, learn_scaling(encoded))
+    samples = [
+        _Sample(inputs.take(rows), logs[rows] - np.median(logs), folds[rows])
+        for rows in _sample_cars(encoded.code("car"), BLOCKS_TRIED, ROWS_TRIED, seed)
+    ]
+    # What differs most from market to market comes first.
+    names = [f"category {i}" for i in range(inputs.codes.shape[1])]
     names += [f"number {i}" for i in range(inputs.numbers.shape[1]) if inputs.numbers[:, i].any()]
+    names += START
     best = dict.fromkeys(names, 1.0) | START
-    lowest = _loss(inputs, target, sample_folds, best)
+    first, lowest = _loss(samples[:1], best), _loss(samples, best)
     directions = dict.fromkeys(names, 1.0)
     step, tried, position, failures = 2.0, 1, 0, 0
     while tried < evaluations and step > 1.15:
@@ -203,11 +212,11 @@ def learn_settings(
         improved = False
         for factor in (step ** directions[name], step ** -directions[name]):
             trial = best | {name: best[name] * factor}
-            loss = _loss(inputs, target, sample_folds, trial)
             tried += 1
-            if loss < lowest * (1 - MIN_GAIN):
+            at_first = _loss(samples[:1], trial)  # most trials are no better there: only the others cost a look at all blocks
+            if at_first < first and (loss := _loss(samples, trial)) < lowest * (1 - MIN_GAIN):
                 directions[name] = 1.0 if factor > 1 else -1.0
-                best, lowest, improved = trial, loss, True
+                best, first, lowest, improved = trial, at_first, loss, True
                 break
         failures = 0 if improved else failures + 1
         if failures >= len(names):
@@ -230,26 +239,26 @@ class Plan:
         self.rows.append(rows)
 
 
-def cut_blocks(inputs: Inputs) -> Plan:
+def cut_blocks(inputs: Inputs, sizes: BlockSizes) -> Plan:
     """Cut listings into blocks: everything where few, else by make; big cars by stretches of years, others together.
 
     Makes with few listings share blocks.
     """
     plan = Plan([], {}, {})
-    if len(inputs) <= SINGLE_BLOCK_ROWS:
+    if len(inputs) <= sizes.single:
         plan.add(["all"], order_by_car(inputs))
         return plan
     car, _, make = inputs.identities.T
-    makes, sizes = np.unique(make, return_counts=True)
-    few = makes[sizes < MIN_MAKE_ROWS]
-    for maker in [np.array([one]) for one in makes[sizes >= MIN_MAKE_ROWS]] + ([few] if len(few) else []):
+    makes, listings = np.unique(make, return_counts=True)
+    few = makes[listings < MIN_MAKE_ROWS]
+    for maker in [np.array([one]) for one in makes[listings >= MIN_MAKE_ROWS]] + ([few] if len(few) else []):
         rows = np.flatnonzero(np.isin(make, maker))
         cars, counts = np.unique(car[rows], return_counts=True)
-        big = cars[counts > BIG_CAR_SHARE * BLOCK_ROWS]
+        big = cars[counts > BIG_CAR_SHARE * sizes.most]
         for one in big:
             own = rows[car[rows] == one]
-            _cut_by_year(plan, _car_key(one, maker[0]), own, inputs.year)
-        _cut_by_car(plan, maker, rows[~np.isin(car[rows], big)], inputs)
+            _cut_by_year(plan, _car_key(one, maker[0]), own, inputs.year, sizes.most)
+        _cut_by_car(plan, maker, rows[~np.isin(car[rows], big)], inputs, sizes.most)
     plan.routes["all"], plan.cuts["all"] = [int(np.argmax([len(rows) for rows in plan.rows]))], []
     return plan
 
@@ -277,12 +286,12 @@ def _car_key(car: int, make: int) -> str:
     return f"car {car}" if car >= 0 else f"no car of make {make}"
 
 
-def _cut_by_year(plan: Plan, key: str, rows: np.ndarray, year: np.ndarray) -> None:
+def _cut_by_year(plan: Plan, key: str, rows: np.ndarray, year: np.ndarray, most: int) -> None:
     """Add blocks of one car by stretches of years; a stretch that is still too long is dealt out evenly.
 
     New listings of such a stretch are looked for in its first part alone.
     """
-    parts = int(np.ceil(len(rows) / BLOCK_ROWS))
+    parts = int(np.ceil(len(rows) / most))
     cuts = np.unique(np.quantile(year[rows], np.arange(1, parts) / parts) + 1e-4)
     stretches = np.searchsorted(cuts, year[rows])
     plan.cuts[key], plan.routes[key] = [float(cut) for cut in cuts], []
@@ -290,19 +299,19 @@ def _cut_by_year(plan: Plan, key: str, rows: np.ndarray, year: np.ndarray) -> No
         own = rows[stretches == stretch]
         if len(own):
             plan.routes[key].append(len(plan.rows))
-            deals = int(np.ceil(len(own) / (1.5 * BLOCK_ROWS)))
+            deals = int(np.ceil(len(own) / (1.5 * most)))
             plan.rows += [own[deal::deals] for deal in range(deals)]
         else:
             plan.routes[key].append(max(len(plan.rows) - 1, 0))
 
 
-def _cut_by_car(plan: Plan, makers: np.ndarray, rows: np.ndarray, inputs: Inputs) -> None:
+def _cut_by_car(plan: Plan, makers: np.ndarray, rows: np.ndarray, inputs: Inputs, most: int) -> None:
     """Add blocks of whole cars of one make (or of several small ones), families side by side."""
     rows = rows[order_by_car(inputs.take(rows))]
     car, _, make = inputs.identities[rows].T
     if len(rows):
         starts = np.flatnonzero(np.r_[True, (np.diff(car) != 0) | (np.diff(make) != 0)])
-        bins = np.repeat(_pack(np.diff(np.r_[starts, len(rows)]), BLOCK_ROWS), np.diff(np.r_[starts, len(rows)]))
+        bins = np.repeat(_pack(np.diff(np.r_[starts, len(rows)]), most), np.diff(np.r_[starts, len(rows)]))
         for number in np.unique(bins):
             here = bins == number
             keys = {_car_key(one, maker) for one, maker in zip(car[here], make[here], strict=True)}
@@ -321,43 +330,60 @@ def _fit_block(
     Clipping, too, must see the rest alone: else a listing's price reaches its own estimate through its neighbours.
     """
     precision = _invert(inputs, settings)
-    aging = _aging(inputs, settings)
+    aging, clip = _aging(inputs, settings), settings["clip"]
     target = target.astype(FLOAT)
     held_out_predictions = np.zeros(len(target))
     for held_out in _fold_members(folds):
-        own = precision[np.ix_(held_out, held_out)].astype(np.float64)
-        bridge = linalg.solve(own, precision[held_out], assume_a="pos", check_finite=False).astype(FLOAT)
-        bridge[:, held_out] = 0
-        diagonal = np.diag(precision) - (precision[held_out] * bridge).sum(axis=0)
-        diagonal[held_out] = 1
-        rest = np.ones(len(target), dtype=bool)
-        rest[held_out] = False
-        used = _clip_outliers(precision, diagonal, target, rest, held_out, bridge, aging, settings)
-        held_out_predictions[held_out] = -(bridge @ used)
-    everything, nothing = np.ones(len(target), dtype=bool), np.zeros(0, dtype=int)
-    used = _clip_outliers(precision, np.diag(precision), target, everything, nothing,
-                          np.zeros((0, len(target)), FLOAT), aging, settings)  # fmt: skip
-    return precision @ used, held_out_predictions
+        without = _leave_out(precision, held_out)
+        held_out_predictions[held_out] = without.predict(_clip_outliers(without, target, aging, clip))
+    with_all = _leave_out(precision, np.zeros(0, dtype=int))
+    return precision @ _clip_outliers(with_all, target, aging, clip), held_out_predictions
 
 
-def _clip_outliers(
-    precision: np.ndarray,
-    diagonal: np.ndarray,
-    target: np.ndarray,
-    rest: np.ndarray,
-    held_out: np.ndarray,
-    bridge: np.ndarray,
-    aging: np.ndarray,
-    settings: Mapping[str, float],
-) -> np.ndarray:
+@dataclass(frozen=True)
+class _Without:
+    """The inverse of the covariance over all listings, and what it takes to leave some out: `factor` is their own part's.
+
+    `diagonal` is that of the inverse over the rest alone, one where listings are left out.
+    """
+
+    precision: np.ndarray
+    held_out: np.ndarray
+    factor: np.ndarray
+    diagonal: np.ndarray
+    is_rest: np.ndarray
+
+    def predict(self, target: np.ndarray) -> np.ndarray:
+        """Return the mean at those left out, `target` being zero there."""
+        pulled = (self.precision[self.held_out] @ target).astype(np.float64)
+        return np.asarray(-linalg.cho_solve((self.factor, True), pulled, check_finite=False), dtype=FLOAT)
+
+    def leave_one_out(self, target: np.ndarray) -> np.ndarray:
+        """Return the mean at each of the rest by the others of the rest, `target` being zero elsewhere."""
+        pulled = self.precision @ target + self.precision[:, self.held_out] @ self.predict(target)
+        return np.asarray(target - pulled / self.diagonal)
+
+
+def _leave_out(precision: np.ndarray, held_out: np.ndarray) -> _Without:
+    is_rest = np.ones(len(precision), dtype=bool)
+    is_rest[held_out] = False
+    # Estimates need double precision here; the diagonal only says how far a residual may lie.
+    factor = linalg.cholesky(precision[np.ix_(held_out, held_out)].astype(np.float64), lower=True, check_finite=False)
+    diagonal = np.ones(len(precision), FLOAT)
+    half = linalg.solve_triangular(factor.astype(FLOAT), precision[np.ix_(held_out, is_rest)], lower=True, check_finite=False)
+    diagonal[is_rest] = np.diag(precision)[is_rest] - np.einsum("ij,ij->j", half, half)
+    return _Without(precision, held_out, factor, diagonal, is_rest)
+
+
+def _clip_outliers(without: _Without, target: np.ndarray, aging: np.ndarray, clip: float) -> np.ndarray:
     """Return the targets of the rest, zero elsewhere, with the residuals left by all others clipped."""
+    rest = without.is_rest
     original = np.where(rest, target, FLOAT(0))
     used = original
     for _ in range(ROBUST_ROUNDS):
-        pulled = precision @ used - precision[:, held_out] @ (bridge @ used)
-        predicted = used - pulled / diagonal
+        predicted = without.leave_one_out(used)
         residuals = original - predicted
-        limit = settings["clip"] * 1.48 * aging * np.median(np.abs(residuals / aging)[rest])
+        limit = clip * 1.48 * aging * np.median(np.abs(residuals / aging)[rest])
         used = np.where(rest, predicted + np.clip(residuals, -limit, limit), FLOAT(0)).astype(FLOAT)
     return used
 
@@ -387,27 +413,40 @@ def _fold_members(folds: np.ndarray) -> list[np.ndarray]:
     return np.split(order, np.flatnonzero(np.diff(folds[order])) + 1)
 
 
-def _loss(inputs: Inputs, target: np.ndarray, folds: np.ndarray, settings: Mapping[str, float]) -> float:
+def _loss(samples: Sequence[_Sample], settings: Mapping[str, float]) -> float:
+    """Return the mean absolute error in log price plus the one in money over the mean price, of each listing by the other folds."""
     try:
-        _, predicted = _fit_block(inputs, target, folds, settings)
+        errors = np.concatenate([_fit_block(one.inputs, one.target, one.folds, settings)[1] - one.target for one in samples])
     except np.linalg.LinAlgError:
         return np.inf
-    prices = np.exp(target)
-    return float(np.mean(np.abs(predicted - target)) + np.mean(np.abs(np.exp(predicted) - prices)) / prices.mean())
+    prices = np.exp(np.concatenate([one.target for one in samples]))
+    return float(np.mean(np.abs(errors)) + np.mean(prices * np.abs(np.expm1(errors))) / prices.mean())
 
 
-def _sample_cars(cars: np.ndarray, rows: int, seed: int) -> np.ndarray:
-    """Return the rows of whole cars, drawn until there are enough, each car's share capped to a fifth."""
+@dataclass(frozen=True)
+class _Sample:
+    """Listings that settings are tried on, as one block."""
+
+    inputs: Inputs
+    target: np.ndarray
+    folds: np.ndarray
+
+
+def _sample_cars(cars: np.ndarray, blocks: int, rows: int, seed: int) -> list[np.ndarray]:
+    """Return the rows of so many blocks of whole cars, drawn until each has enough, a car's share capped to a quarter of a block."""
     generator = np.random.default_rng(seed)
     if len(cars) <= rows:
-        return np.arange(len(cars))
-    chosen: list[np.ndarray] = []
+        return [np.arange(len(cars))]
+    drawn: list[np.ndarray] = []
+    filled = 0
     for car in generator.permutation(np.unique(cars)):
-        own = np.flatnonzero(cars == car)
-        chosen.append(generator.permutation(own)[: rows // 4])
-        if sum(map(len, chosen)) >= rows:
+        own = generator.permutation(np.flatnonzero(cars == car))[: rows // 4]
+        drawn.append(own)
+        filled += len(own)
+        if filled >= blocks * rows:
             break
-    return np.sort(np.concatenate(chosen))[:rows] if sum(map(len, chosen)) < rows else np.concatenate(chosen)[:rows]
+    everything = np.concatenate(drawn)[: blocks * rows]
+    return [np.sort(part) for part in np.array_split(everything, max(1, round(len(everything) / rows)))]
 
 
 @dataclass(frozen=True)

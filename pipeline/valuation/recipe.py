@@ -2,6 +2,7 @@
 
 A Gaussian process (`process`) and tree ensembles (`members`), some of which see what the process says, are fitted on all
 listings and over grouped folds: out-of-fold predictions teach the weights of the average (`blend`) and calibrate intervals.
+The quick profile is the process alone.
 """
 
 from __future__ import annotations
@@ -18,31 +19,33 @@ from pipeline.valuation.blend import learn_weights
 from pipeline.valuation.encoding import Encoded, Encoding, encode, learn_encoding, native_categories
 from pipeline.valuation.intervals import View
 from pipeline.valuation.members import Hyperparameters, MapFolds, Member, MemberPlan, fit_member, in_processes, shape
-from pipeline.valuation.process import Process, fit_process, learn_settings
+from pipeline.valuation.process import START, BlockSizes, Process, fit_process, learn_settings
 from pipeline.valuation.target_means import TargetMeans, fit_target_means
 
 SMALL_MARKET = 20_000  # listings
 MIDDLE_MARKET = 60_000
+LARGE_BLOCKS = BlockSizes(single=7_500, most=2_500)
+SMALL_BLOCKS = BlockSizes(single=4_000, most=1_000)
 WIDE_CATEGORIES = ("car", "family")  # too many levels for the enriched view, which has their means instead
 
 
 @dataclass(frozen=True)
 class Profile:
-    """How much effort a fit takes: folds, evaluations of the settings of the process, and the members."""
+    """How much effort a fit takes: folds, the process (its blocks, how often its settings are tried), and the members beside it."""
 
     folds: int
-    settings_evaluations: int
-    has_process: bool
-    members: tuple[MemberPlan, ...]
-    towards_equal: float
+    members: tuple[MemberPlan, ...] = ()
+    blocks: BlockSizes = LARGE_BLOCKS
+    settings_evaluations: int = 0
+    towards_equal: float = 0.3
 
 
 @dataclass(frozen=True)
 class RecipeModel:
-    """A fitted recipe: how listings are encoded, the process (None in the quick profile), the members, and the weight of each."""
+    """A fitted recipe: how listings are encoded, the process, the members, and the weight of each."""
 
     encoding: Encoding
-    process: Process | None
+    process: Process
     target_means: TargetMeans
     members: list[Member]
     weights: np.ndarray
@@ -50,16 +53,15 @@ class RecipeModel:
     @property
     def names(self) -> list[str]:
         """The names of the members, in the order of their weights."""
-        return [*(["process"] if self.process else []), *(member.name for member in self.members)]
+        return ["process", *(member.name for member in self.members)]
 
     def view(self, listings: pd.DataFrame) -> View:
         """Return the estimated log prices, one per listing, and what their errors are told by."""
         encoded = encode(listings, self.encoding)
-        process_logs = self.process.predict(encoded) if self.process else None
-        views = build_views(encoded, self.target_means.look_up(encoded), process_logs)
-        columns = [] if process_logs is None else [process_logs]
-        columns += [member.predict(views[member.view]) for member in self.members]
-        return _average(encoded, np.column_stack(columns), self.weights)
+        process_logs = self.process.predict(encoded)
+        views = build_views(encoded, self.target_means.look_up(encoded), process_logs) if self.members else {}
+        predictions = [process_logs, *(member.predict(views[member.view]) for member in self.members)]
+        return _average(encoded, np.column_stack(predictions), self.weights)
 
     def predict_log(self, listings: pd.DataFrame) -> np.ndarray:
         """Return log prices, one per listing."""
@@ -77,13 +79,13 @@ class Fitted:
 def choose_profile(name: str, listings: int) -> Profile:
     """Return the profile "full" or "quick" for this many listings: the more listings, the fewer folds and members."""
     if name == "quick":
-        return Profile(2, 0, has_process=False, members=(QUICK,), towards_equal=0)
+        return Profile(5 if listings < SMALL_MARKET else 3, blocks=SMALL_BLOCKS)
     members = (NATIVE_ABSOLUTE, ENRICHED_ABSOLUTE, ENRICHED_SQUARED)
     if listings < SMALL_MARKET:
-        return Profile(5, 40, has_process=True, members=members, towards_equal=0.3)
+        return Profile(5, members, settings_evaluations=80)
     if listings < MIDDLE_MARKET:
-        return Profile(4, 40, has_process=True, members=members, towards_equal=0.3)
-    return Profile(3, 30, has_process=True, members=(BIG_ABSOLUTE, BIG_SQUARED), towards_equal=0.3)
+        return Profile(4, members, settings_evaluations=80)
+    return Profile(3, (BIG_ABSOLUTE, BIG_SQUARED), settings_evaluations=60)
 
 
 def fit_recipe(
@@ -105,10 +107,10 @@ def fit_recipe(
     encoded = encode(listings, encoding)
     target_means, means = fit_target_means(encoded, logs, folds)
     process, process_logs = _fit_process(encoded, logs, folds, plan, seed, tell)
-    views = build_views(encoded, means, process_logs)
+    views = build_views(encoded, means, process_logs) if plan.members else {}
     # Codes of the enriched view count as numbers: as accurate there, and a third of the time to price one car.
-    categorical = {"plain": len(encoding.levels), "native": len(encoding.levels), "enriched": 0}
-    members, predictions = [], [] if process_logs is None else [process_logs]
+    categorical = {"native": len(encoding.levels), "enriched": 0}
+    members, predictions = [], [process_logs]
     for number, member_plan in enumerate(plan.members):
         tell(f"fitting {member_plan.name.replace('_', ' ')}", 0.4 + 0.5 * number / len(plan.members))
         member, out_of_fold = fit_member(
@@ -140,16 +142,14 @@ def draw_folds(groups: np.ndarray, count: int, seed: int) -> np.ndarray:
     return numbers[places]
 
 
-def build_views(encoded: Encoded, means: np.ndarray, process_logs: np.ndarray | None) -> dict[str, np.ndarray]:
+def build_views(encoded: Encoded, means: np.ndarray, process_logs: np.ndarray) -> dict[str, np.ndarray]:
     """Return the features of each view, categories first."""
     native = native_categories(encoded)
+    narrow = native[:, _narrow_categories(encoded)]
     views = {
-        "plain": np.column_stack([native, encoded.numbers]),
         "native": np.column_stack([native, encoded.numbers, means]),
+        "enriched": np.column_stack([narrow, encoded.numbers, means, process_logs]),
     }
-    if process_logs is not None:
-        narrow = native[:, _narrow_categories(encoded)]
-        views["enriched"] = np.column_stack([narrow, encoded.numbers, means, process_logs])
     return {name: view.astype(np.float32) for name, view in views.items()}
 
 
@@ -170,13 +170,13 @@ def _fit_process(
     plan: Profile,
     seed: int,
     tell: Callable[[str, float], None],
-) -> tuple[Process | None, np.ndarray | None]:
-    if not plan.has_process:
-        return None, None
-    tell("learning how listings resemble each other", 0.05)
-    settings = learn_settings(encoded, logs, folds, plan.settings_evaluations, seed)
+) -> tuple[Process, np.ndarray]:
+    settings = START
+    if plan.settings_evaluations:
+        tell("learning how listings resemble each other", 0.05)
+        settings = learn_settings(encoded, logs, folds, plan.settings_evaluations, seed)
     tell("fitting the process", 0.15)
-    return fit_process(encoded, logs, folds, settings)
+    return fit_process(encoded, logs, folds, settings, plan.blocks)
 
 
 NATIVE_ABSOLUTE = MemberPlan("native_absolute", "native", "absolute_error", 400, 0.1, 63, None, 10, 1.0)
@@ -184,4 +184,3 @@ ENRICHED_ABSOLUTE = MemberPlan("enriched_absolute", "enriched", "absolute_error"
 ENRICHED_SQUARED = MemberPlan("enriched_squared", "enriched", "squared_error", 250, 0.05, 31, None, 8, 0.5)
 BIG_ABSOLUTE = MemberPlan("enriched_absolute", "enriched", "absolute_error", 300, 0.1, 63, None, 10, 0.5)
 BIG_SQUARED = MemberPlan("enriched_squared", "enriched", "squared_error", 300, 0.08, None, 8, 5, 0.5)
-QUICK = MemberPlan("quick", "plain", "squared_error", 420, 0.12, None, 8, 5, 1.0)

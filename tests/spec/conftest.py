@@ -39,7 +39,7 @@ from pipeline.tasks import DatedStage
 
 SETTINGS = {
     ("Train", "profile"): "quick",
-    ("Train", "iterations_factor"): "0.02",
+    ("Train", "max_listings"): "100",
     ("Train", "max_seconds"): "0",
     ("Split", "min_judged"): "20",
     ("Promote", "max_baseline_share"): "1000",
@@ -76,7 +76,7 @@ class Project:
         return sorted(manifest["task"] for manifest in self.run_manifests(as_of, **settings))
 
     def run_manifests(self, as_of: date | None = None, **settings: str) -> list[dict]:
-        """Run the job with settings like Train_iterations_factor="0.03"; it must succeed. Return what was committed."""
+        """Run the job with settings like Train_seed="1"; it must succeed. Return what was committed."""
         assert self.try_run(as_of, **settings)
         return self.committed_by(self.last_run)
 

@@ -82,9 +82,9 @@ def test_the_cause_is_named(project: Project, change: Callable[[Project], None],
 
 
 def test_a_parameter_is_named_with_both_its_values(project: Project) -> None:
-    project.run(Train_iterations_factor="0.03")
+    project.run(Train_seed="1")
     assert project.plan is not None
-    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.02 → 0.03"
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: seed 0 → 1"
 
 
 def test_another_version_of_a_library_is_named(project: Project, versions: dict[str, str]) -> None:
@@ -96,27 +96,27 @@ def test_another_version_of_a_library_is_named(project: Project, versions: dict[
 
 
 def test_a_parameter_that_is_put_back_needs_no_reason(project: Project) -> None:
-    project.run(Train_iterations_factor="0.03")
+    project.run(Train_seed="1")
     project.run()
     assert project.plan is not None
     assert not project.plan.of("runs") + project.plan.of("may run")
 
 
 def test_the_next_change_is_compared_with_the_last_run_and_not_with_the_newest_result(project: Project) -> None:
-    project.run(Train_iterations_factor="0.03")
+    project.run(Train_seed="1")
     project.run()
-    project.run(Train_iterations_factor="0.04")
+    project.run(Train_seed="2")
     assert project.plan is not None
-    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.02 → 0.04"
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: seed 0 → 2"
 
 
 def test_the_runs_of_other_markets_do_not_hide_the_last_of_this(project: Project) -> None:
     for number in range(60):
         record = {"run": f"run-9{number:03d}", "state": "done", "subject": "other", "tasks": []}
         (project.root / f"data/runs/{record['run']}.json").write_text(json.dumps(record))
-    project.run(Train_iterations_factor="0.009")
+    project.run(Train_seed="3")
     assert project.plan is not None
-    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.02 → 0.009"
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: seed 0 → 3"
 
 
 def test_a_task_built_by_force_gives_the_same_bytes_and_stops_the_wave(project: Project) -> None:
@@ -130,7 +130,7 @@ def test_a_task_built_by_force_gives_the_same_bytes_and_stops_the_wave(project: 
 
 
 def test_reuse_saves_what_the_results_took_to_build(project: Project) -> None:
-    project.run(Train_iterations_factor="0.03")
+    project.run(Train_seed="1")
     assert project.plan is not None
     taken = {
         manifest["task"]: manifest["duration_s"] for manifest in map(_read, project.manifests()) if manifest["task"] != "Ingest"
@@ -140,7 +140,7 @@ def test_reuse_saves_what_the_results_took_to_build(project: Project) -> None:
 
 
 def test_the_tree_shows_each_task_once_and_reused_leaves_together(project: Project) -> None:
-    project.run(Train_iterations_factor="0.03")
+    project.run(Train_seed="1")
     assert project.plan is not None
     tree = "\n".join(project.plan.tree())
     assert tree.splitlines()[0].startswith("Evaluate tiny  may run, upstream: Train tiny")
@@ -155,13 +155,13 @@ class TestLedger:
         return _read(project.root / f"data/runs/{project.last_run}.json")
 
     def test_it_says_when_what_ran_and_why_how_long_and_how_it_ended(self, project: Project) -> None:
-        project.run(Train_iterations_factor="0.03")
+        project.run(Train_seed="1")
         record = self.record(project)
         assert (record["state"], record["exit"], record["root"], record["subject"]) == ("done", 0, "Evaluate", "tiny")
         assert record["started_at"] <= record["ended_at"]
         tasks = {task["name"]: task for task in record["tasks"]}
         assert tasks["Train tiny"]["outcome"] == "built"
-        assert tasks["Train tiny"]["causes"] == [{"reason": "parameter changed", "detail": "iterations_factor 0.02 → 0.03"}]
+        assert tasks["Train tiny"]["causes"] == [{"reason": "parameter changed", "detail": "seed 0 → 1"}]
         assert tasks["Train tiny"]["seconds"] > 0
         assert tasks["Clean tiny"]["outcome"] == "reused"
         assert (project.root / tasks["Clean tiny"]["place"]).is_dir()
@@ -238,7 +238,7 @@ class TestLedger:
     def test_a_record_that_cannot_be_written_is_told_once(self, project: Project, caplog: pytest.LogCaptureFixture) -> None:
         shutil.rmtree(project.root / "data/runs")
         (project.root / "data/runs").touch()
-        project.run(Train_iterations_factor="0.009")
+        project.run(Train_seed="3")
         (told,) = [message for message in caplog.messages if "record" in message]
         assert told.startswith("The record of this run cannot be written: data/runs")
 

@@ -46,7 +46,7 @@ def test_a_pointer_keeps_all_that_it_rests_on_without_any_record(project: Projec
 
 def test_what_was_read_for_an_earlier_model_goes(project: Project) -> None:
     (model,) = project.root.glob("models/[!.]*")
-    project.run(Train_iterations_factor="0.009")
+    project.run(Train_seed="3")
     record_other_market(project)
     project.age(days=3)
     assert model.relative_to(project.root).as_posix() in collect(1).folders
@@ -56,9 +56,9 @@ def test_the_newest_good_record_stays_to_say_why_the_next_run_runs(project: Proj
     assert not project.try_run(Split_min_judged="5000")
     record_other_market(project)
     collect(1)
-    project.run(Train_iterations_factor="0.009")
+    project.run(Train_seed="3")
     assert project.plan is not None
-    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: iterations_factor 0.02 → 0.009"
+    assert str(project.plan.verdicts["Train tiny"]) == "runs, parameter changed: seed 0 → 3"
 
 
 def test_a_manifest_among_deliveries_makes_no_result_of_them(project: Project) -> None:
@@ -84,7 +84,7 @@ def test_a_damaged_pointer_is_named_and_nothing_is_dropped(project: Project, tex
 def test_a_model_built_again_after_gc_is_registered_again(project: Project) -> None:
     evaluation = project.result("evaluate")
     before = receipts.read_receipt(evaluation)
-    project.run(Train_iterations_factor="0.009")
+    project.run(Train_seed="3")
     record_other_market(project)
     (evaluation / "manifest.json").touch()  # the evaluation is young, so that its model goes alone
     project.age(days=3)

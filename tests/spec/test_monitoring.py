@@ -61,30 +61,30 @@ def test_a_night_without_a_file_is_monitored_as_a_night(project: Project) -> Non
 def test_another_champion_is_monitored_and_the_one_before_it_is_judged(project: Project) -> None:
     assert told(project)["compared"]["why_no_champion"] == "there was no champion before tonight's verdict"
     night = day_after(max(nights(project)))
-    assert project.run(as_of=night, Train_iterations_factor="0.5") == ["Evaluate", "Monitor", "Promote", "Train"]
+    assert project.run(as_of=night, Train_max_listings="0") == ["Evaluate", "Monitor", "Promote", "Train"]
     assert json.loads((project.result("promote") / VERDICT).read_text())["outcome"] == "promoted"
     assert told(project)["freshness"]["champion"] == "2"
     settings = json.loads((project.result("monitor") / "manifest.json").read_text())["recipe"]["settings"]
     assert (settings["met"]["version"], settings["serving"]["version"]) == ("1", "2")
-    assert project.run(as_of=night, Train_iterations_factor="0.5") == NOTHING
+    assert project.run(as_of=night, Train_max_listings="0") == NOTHING
 
 
 def test_a_rollback_is_monitored(project: Project) -> None:
     night = day_after(max(nights(project)))
-    project.run(as_of=night, Train_iterations_factor="0.5")
+    project.run(as_of=night, Train_max_listings="0")
     assert project.command(rollback.run, market="tiny", to=None, reason="dealers complain", lift=None) == 0
-    assert project.run(as_of=night, Train_iterations_factor="0.5") == ["Monitor", "Promote"]
+    assert project.run(as_of=night, Train_max_listings="0") == ["Monitor", "Promote"]
     assert told(project)["freshness"]["champion"] == "1"
 
 
 def test_a_champion_before_that_is_gone_does_not_end_the_night(project: Project) -> None:
     project.job = Promote
     night = day_after(max(nights(project)))
-    project.run(as_of=night, Train_iterations_factor="0.5")
+    project.run(as_of=night, Train_max_listings="0")
     first = json.loads((project.root / "data/champion/tiny.json").read_text())["met"]
     remove(project.root / first["folder"])
     project.job = Monitor
-    assert project.run(as_of=night, Train_iterations_factor="0.5") == ["Monitor"]
+    assert project.run(as_of=night, Train_max_listings="0") == ["Monitor"]
     assert told(project)["compared"]["why_no_champion"].startswith("Version 1 is the champion of tiny and cannot price: ")
 
 

@@ -27,8 +27,8 @@ from pipeline.serving import ChampionUnusable, NoChampion, load_seat, resolve_mo
 from .conftest import Project, copied
 from .test_scoring import day_after, nights, remove
 
-OTHER = {"Train_iterations_factor": "0.5"}  # better than the first beyond noise
-REFUSED = {"Train_learning_rate_factor": "0.5"}  # worse
+OTHER = {"Train_max_listings": "0"}  # better than the first beyond noise
+REFUSED = {"Train_max_listings": "60"}  # worse
 WRITES = 7  # of a promotion, as the last of the tests of kills counts them
 ROLLBACK = {"market": "tiny", "to": None, "reason": "dealers complain", "lift": None}
 
@@ -414,7 +414,7 @@ def test_a_verdict_on_a_champion_that_has_moved_meanwhile_is_not_applied(
 
     monkeypatch.setattr(champion, "apply_verdict", move_first)
     assert (
-        not project.try_run(Train_iterations_factor="0.8", Promote_max_worse_share="0.9", Train_seed="1") or seat().version == "1"
+        not project.try_run(Train_max_listings="200", Promote_max_worse_share="0.9") or seat().version == "1"
     )
     assert seat().version == "1"
 

@@ -93,7 +93,7 @@ def test_a_change_runs_exactly(project: Project, change: Callable[[Project], Non
 def test_an_experiment_that_is_refused_changes_no_price_and_put_back_is_current_again(project: Project) -> None:
     before = project.current()["stages"]
 
-    refused = {"Train_iterations_factor": "0.03", "Promote_min_judged": "1000000"}
+    refused = {"Train_seed": "1", "Promote_min_judged": "1000000"}
     assert project.run(**refused) == ["Evaluate", "Promote", "Train"]
     assert project.current()["stages"]["score"] == before["score"]
     assert project.run() == NOTHING
@@ -128,7 +128,7 @@ def test_a_second_result_of_a_night_starts_from_what_the_first_started_from(proj
     first, night = project.current()["stages"]["score"], day_after(max(nights(project)))
     project.run(as_of=night)
 
-    assert project.run(as_of=night, Train_iterations_factor="0.5") == ["Evaluate", "Promote", "Score", "Train"]
+    assert project.run(as_of=night, Train_max_listings="0") == ["Evaluate", "Promote", "Score", "Train"]
     assert recorded_before(project) == first
     assert project.run(as_of=night) == ["Promote"]  # the former model meets the one that took its place
     assert project.run(as_of=night) == NOTHING

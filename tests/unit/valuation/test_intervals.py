@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.valuation.encoding import Encoded
-from pipeline.valuation.intervals import BANDS, MIN_OF_MAKE, Intervals, View, conformal_quantile, learn_by_group, learn_intervals
+from pipeline.valuation.intervals import (
+    BANDS,
+    MIN_OF_MAKE,
+    SHRINKAGE,
+    Intervals,
+    View,
+    conformal_quantile,
+    learn_by_group,
+    learn_intervals,
+    learn_shrunk,
+)
 
 
 @pytest.mark.parametrize(("count", "level", "expected"), [(9, 0.9, 9), (99, 0.9, 90), (19, 0.5, 10), (4, 0.9, 4), (1, 0.5, 1)])
@@ -35,6 +45,12 @@ def test_normalised_intervals_are_those_of_crepes(count, level, seed):
     if is_large.any():
         grouped_high = grouped.predict_int(np.zeros(count), sigmas=sizes, bins=makes, confidence=level)[:, 1]
         assert np.allclose((of_group * sizes)[is_large], grouped_high[is_large])
+
+
+def test_the_multiple_of_a_small_group_is_drawn_towards_the_overall_one():
+    groups = np.repeat([0, 1, 2], [SHRINKAGE, 50 * SHRINKAGE, MIN_OF_MAKE - 1])
+    found = learn_shrunk(np.full(len(groups), 3.0), groups, 3, 0.9, overall=1.0)
+    np.testing.assert_allclose(found, [2.0, 1 + 2 * 50 / 51, np.nan])
 
 
 def draw(count: int, seed: int = 0) -> tuple[View, np.ndarray]:

@@ -8,9 +8,10 @@ import pytest
 
 from pipeline.valuation import process
 from pipeline.valuation.encoding import Encoded, encode, learn_encoding
-from pipeline.valuation.process import START, covariance, cut_blocks, fit_process, learn_scaling, route, scale
+from pipeline.valuation.process import START, BlockSizes, covariance, cut_blocks, fit_process, learn_scaling, route, scale
 from pipeline.valuation.target_means import fit_target_means
 
+ONE_BLOCK, SMALL_BLOCKS = BlockSizes(single=1_000, most=1_000), BlockSizes(single=100, most=40)
 KINDS = {"make": "category", "model": "category", "fuel": "category", "year": "number", "mileage_km": "number"}
 
 
@@ -52,7 +53,7 @@ def test_held_out_predictions_are_those_of_a_fit_without_the_fold():
     encoded, logs, folds = draw(200)
     unclipped = START | {"clip": 1e6}
     inputs = scale(encoded, learn_scaling(encoded))
-    _, out_of_fold = fit_process(encoded, logs, folds, unclipped)
+    _, out_of_fold = fit_process(encoded, logs, folds, unclipped, ONE_BLOCK)
     level = np.median(logs)
     for fold in range(4):
         rest, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
@@ -63,12 +64,24 @@ def test_held_out_predictions_are_those_of_a_fit_without_the_fold():
         np.testing.assert_allclose(out_of_fold[held_out], refitted, atol=5e-3)
 
 
+def test_held_out_predictions_are_clipped_as_a_fit_without_the_fold_clips():
+    encoded, logs, folds = draw(200)
+    logs[np.arange(0, 200, 10)] += 1
+    out_of_fold = fit_process(encoded, logs, folds, START, ONE_BLOCK)[1]
+    inputs, level = scale(encoded, learn_scaling(encoded)), np.median(logs)
+    for fold in range(4):
+        rest, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        weights, _ = process._fit_block(inputs.take(rest), logs[rest] - level, folds[rest], START)
+        refitted = covariance(inputs.take(held_out), inputs.take(rest), START) @ weights + level
+        np.testing.assert_allclose(out_of_fold[held_out], refitted, atol=5e-3)
+
+
 def test_a_price_does_not_move_its_own_held_out_prediction():
     encoded, logs, folds = draw(201)
     order = np.argsort(logs)
     changed = logs.copy()
     changed[order[-1]] += 3  # the dearest stays the dearest: the median that all is measured from does not move
-    before, after = (fit_process(encoded, prices, folds, START)[1] for prices in (logs, changed))
+    before, after = (fit_process(encoded, prices, folds, START, ONE_BLOCK)[1] for prices in (logs, changed))
     own_fold = folds == folds[order[-1]]
     np.testing.assert_allclose(after[own_fold], before[own_fold], atol=1e-3)
     assert np.abs(after - before)[~own_fold].max() > 1e-3
@@ -83,24 +96,22 @@ def test_a_price_does_not_reach_its_own_target_mean():
 
 
 @pytest.fixture
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "SINGLE_BLOCK_ROWS", 100)
-    monkeypatch.setattr(process, "BLOCK_ROWS", 40)
+def small_makes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "MIN_MAKE_ROWS", 50)
 
 
-@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.usefixtures("small_makes")
 def test_every_listing_is_in_exactly_one_block():
     encoded, _, _ = draw(400)
-    plan = cut_blocks(scale(encoded, learn_scaling(encoded)))
+    plan = cut_blocks(scale(encoded, learn_scaling(encoded)), SMALL_BLOCKS)
     assert len(plan.rows) > 3
     assert sorted(np.concatenate(plan.rows).tolist()) == list(range(400))
 
 
-@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.usefixtures("small_makes")
 def test_new_and_unseen_cars_are_routed_and_priced():
     encoded, logs, folds = draw(400)
-    fitted, out_of_fold = fit_process(encoded, logs, folds, START)
+    fitted, out_of_fold = fit_process(encoded, logs, folds, START, SMALL_BLOCKS)
     unseen = Encoded(encoded.categories, encoded.number_names, np.full_like(encoded.codes, -1), encoded.numbers)
     blocks = route(scale(unseen, fitted.scaling), fitted.routes, fitted.cuts)
     assert ((blocks >= 0) & (blocks < len(fitted.blocks))).all()
@@ -111,7 +122,7 @@ def test_new_and_unseen_cars_are_routed_and_priced():
 def test_the_same_car_a_hundred_times_can_be_fitted():
     encoded, logs, folds = draw(100)
     same = encoded.take(np.zeros(100, dtype=int))
-    fitted, out_of_fold = fit_process(same, logs, folds, START)
+    fitted, out_of_fold = fit_process(same, logs, folds, START, ONE_BLOCK)
     assert np.isfinite(out_of_fold).all()
     assert np.isfinite(fitted.predict(same)).all()
 
@@ -125,6 +136,22 @@ def test_what_equipment_is_worth_does_not_change_with_mileage():
     assert np.abs(covariance(driven, inputs, START) - covariance(inputs, inputs, START)).max() > 0.1
 
 
+def test_settings_are_tried_on_whole_cars_and_none_fills_a_block():
+    cars = np.repeat(np.arange(60), [500, *[20] * 59])
+    parts = process._sample_cars(cars, blocks=3, rows=200, seed=0)
+    chosen = np.concatenate(parts)
+    assert len(parts) == 3
+    assert len(chosen) == len(set(chosen)) == 600
+    assert all((cars[part] == 0).sum() <= 50 for part in parts)
+    whole = [car for car in np.unique(cars[chosen]) if (cars[chosen] == car).sum() == 20]
+    assert len(whole) >= len(np.unique(cars[chosen])) - 2
+
+
+def test_few_listings_are_all_tried():
+    (part,) = process._sample_cars(np.arange(50) % 7, blocks=3, rows=200, seed=0)
+    assert part.tolist() == list(range(50))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_an_estimate_does_not_follow_the_chance_prices_of_single_listings_as_a_car_is_driven(seed):
     # A car of 20 years × 25 mileages, whose prices fall evenly; each listing is off by a fifth by chance.
@@ -133,6 +160,6 @@ def test_an_estimate_does_not_follow_the_chance_prices_of_single_listings_as_a_c
     logs = 10 + 0.08 * (year - 2020) - mileage / 500_000 + drawn.normal(0, 0.2, len(year))
     listings = pd.DataFrame({"make": "a", "model": drawn.choice(["b", "c"], len(year)), "year": year, "mileage_km": mileage})
     encoding = learn_encoding(listings, KINDS)
-    fitted, _ = fit_process(encode(listings, encoding), logs, drawn.integers(0, 4, len(year)), START)
+    fitted, _ = fit_process(encode(listings, encoding), logs, drawn.integers(0, 4, len(year)), START, ONE_BLOCK)
     driven = pd.DataFrame({"make": "a", "model": "b", "year": 2010.0, "mileage_km": np.linspace(10_000, 240_000, 20)})
     assert np.diff(fitted.predict(encode(driven, encoding))).max() < 0.05
