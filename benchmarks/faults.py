@@ -33,7 +33,7 @@ from benchmarks.projects import compile_code, temporary_project
 from pipeline.sample import SamplePlan, write_deliveries
 
 SOURCE = Path(__file__).with_name("faults.c")
-EVALUATE = ("Evaluate", "--Train-profile", "quick", "--Train-iterations-factor", "0.02", "--Split-min-judged", "20")
+EVALUATE = ("Evaluate", "--Train-profile", "quick", "--Split-min-judged", "20")
 # A promotion that the rules as they are would not allow a model so small: a later night's model is fresher, and hardly worse is enough.
 SETTINGS = (
     *(
@@ -48,8 +48,8 @@ SETTINGS = (
     ),
     *("--Promote-coverage-margin-share", "0.5", "--Promote-max-worse-share", "0.9", "--Promote-min-segment-cars", "1000"),
 )
-WEAK = ("--as-of", "2025-01-06", "--Train-iterations-factor", "0.02", *SETTINGS)
-BETTER = ("--as-of", "2025-02-01", "--Train-iterations-factor", "0.5", *SETTINGS)
+WEAK = ("--as-of", "2025-01-06", "--Train-max-listings", "100", *SETTINGS)
+BETTER = ("--as-of", "2025-02-01", *SETTINGS)
 SMALL = SamplePlan(rows=300, nights=2)
 LARGER = SamplePlan(rows=3000, nights=8)
 STALE, PARTIAL, LOST, SILENT, UNEXPLAINED, LEFT = COLUMNS = (
@@ -154,7 +154,7 @@ def prepare_night(folder: Path, plan: SamplePlan) -> Setup:
     """Make a project whose first night is done: the run is the second one's, by the command that cron calls."""
     setup = _make_project(folder, plan)
     first, last = sorted((setup.project / "data/raw/sample").glob("*.csv"))
-    night = replace(setup, command=("--Train-iterations-factor", "0.02", *SETTINGS))
+    night = replace(setup, command=SETTINGS)
     with _aside(last, folder / "last"):
         _expect_success(run(replace(night, night=first.stem), setup.project))
     return _observe(replace(night, night=last.stem))

@@ -47,7 +47,7 @@ def temporary_project() -> Iterator[Path]:
                     path.chmod(0o755)
 
 
-def write_plain_job(root: Path, market: str, iterations: float) -> None:
+def write_plain_job(root: Path, market: str) -> None:
     """Turn a project into one without Luigi: the job's stages, the plain script, and the settings as JSON."""
     (root / "pipeline/__init__.py").write_text('"""The pipeline\'s functions, without its tasks."""\n', encoding="utf-8")
     for name in ("job.py", "script.py"):
@@ -57,8 +57,7 @@ def write_plain_job(root: Path, market: str, iterations: float) -> None:
     (root / "luigi.cfg").unlink()
     sections = (settings["Split"], settings["Train"])
     numbers = {name: json.loads(text) for section in sections for name, text in section.items() if name != "profile"}
-    settled = {"market": market, "profile": "quick", "iterations_factor": iterations}
-    write_settings(root, {"seed": 0, **numbers, **settled})
+    write_settings(root, {"seed": 0, **numbers, "market": market, "profile": "quick"})
 
 
 def write_settings(root: Path, changed: Mapping[str, object]) -> None:

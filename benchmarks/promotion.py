@@ -20,7 +20,7 @@ from benchmarks.projects import compile_code, run_command, run_luigi, temporary_
 
 MARKET = "kijiji_ca"
 WEEK = timedelta(days=7)
-WEAK = ("--Train-profile", "quick", "--Train-iterations-factor", "0.15")
+WEAK = ("--Train-profile", "quick", "--Train-max-listings", "600")
 SPOILT_MAKE, SPOILT_FACTOR, RIGHT_NIGHTS = "Hyundai", 1.36, 14
 
 

@@ -37,7 +37,6 @@ STAGES = ("Ingest", "Check", "Clean", "Split", "Train", "Evaluate")
 SECTIONS = ("noop", "cold", "night")
 NIGHTS = (20, 40, 84)
 SHORT_HISTORY = 21  # days: as many files of kijiji_ca lie in them after 20 nights as after 84
-ITERATIONS = 1.0
 SYNTHETIC = SamplePlan(rows=1000, nights=max(NIGHTS))
 SYNTHETIC_LARGE = SamplePlan(rows=20_000, nights=5)
 BARE = """
@@ -66,12 +65,6 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=15, help="runs with nothing to do, by turns (default: 15)")
     parser.add_argument("--cold-repeats", type=int, default=5, help="runs from nothing, by turns (default: 5)")
     parser.add_argument("--peer-repeats", type=int, default=3, help="runs from nothing of each tool, by turns (default: 3)")
-    parser.add_argument(
-        "--iterations",
-        type=float,
-        default=ITERATIONS,
-        help="what the quick profile's boosting iterations are multiplied by (default: 1)",
-    )
     options = parser.parse_args()
     sections = {*(options.sections or SECTIONS), *(["peers"] if options.peers else [])}
     if unknown := sections - {*SECTIONS, "peers"}:
@@ -80,13 +73,13 @@ def main() -> None:
     if "noop" in sections:
         print(report_noop(options.tasks, options.repeats), flush=True)
     if "cold" in sections:
-        print(report_cold(options.cold_repeats, options.iterations), flush=True)
+        print(report_cold(options.cold_repeats), flush=True)
     if "night" in sections:
         for history_days, same_cars in ((0, False), (0, True), (SHORT_HISTORY, False)):
-            print(report_nights(options.iterations, history_days, same_cars=same_cars), flush=True)
+            print(report_nights(history_days, same_cars=same_cars), flush=True)
     if "peers" in sections:
         with deliveries("uk", SYNTHETIC_LARGE) as (market, folder):
-            print(compare.report_peers(market, folder, options.iterations, options.peer_repeats), flush=True)
+            print(compare.report_peers(market, folder, options.peer_repeats), flush=True)
 
 
 @contextlib.contextmanager
@@ -116,7 +109,7 @@ def report_noop(tasks: int, repeats: int) -> str:
 
 
 def _measure_noop(root: Path, market: str, repeats: int) -> str:
-    ours = ("pipeline", "Evaluate", "--market", market, "--Train-profile", "quick", "--Train-iterations-factor", "0.02")
+    ours = ("pipeline", "Evaluate", "--market", market, "--Train-profile", "quick")
     run_luigi(root, *ours)
     tasks = _count_deliveries(root, market) + len(STAGES) - 1
     write_bare(root, tasks)
@@ -140,19 +133,17 @@ def _count_deliveries(root: Path, market: str) -> int:
     return len(json.loads((root / stages["check"] / "account.json").read_bytes())["deliveries"])
 
 
-def report_cold(repeats: int, iterations: float) -> str:
+def report_cold(repeats: int) -> str:
     """Measure runs from nothing beside the plain script's: seconds and memory."""
     script = [sys.executable, "script.py"]
     with deliveries("uk", SYNTHETIC_LARGE) as (market, folder):
-        ours = luigi_command(
-            "pipeline", "Evaluate", "--market", market, "--Train-profile", "quick", "--Train-iterations-factor", str(iterations)
-        )
+        ours = luigi_command("pipeline", "Evaluate", "--market", market, "--Train-profile", "quick")
         pairs = []
         for _ in range(repeats):
-            with _plain(market, folder, iterations) as plain, _fresh(market, folder) as root:
+            with _plain(market, folder) as plain, _fresh(market, folder) as root:
                 pairs.append((run_command(plain, script), run_command(root, ours)))
                 _refuse_difference(plain / "out/evaluate/metrics.json", compare.ours_metrics(root, market))
-        with _plain(market, folder, iterations) as plain, _fresh(market, folder) as root:
+        with _plain(market, folder) as plain, _fresh(market, folder) as root:
             together = watch_memory(plain, script), watch_memory(root, ours)
             spent = _seconds_by_stage(root, {})
     names = ("plain script, tracking included", "this pipeline")
@@ -170,9 +161,9 @@ def _fresh(market: str, folder: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _plain(market: str, folder: Path, iterations: float) -> Iterator[Path]:
+def _plain(market: str, folder: Path) -> Iterator[Path]:
     with temporary_project() as root:
-        write_plain_job(root, market, iterations)
+        write_plain_job(root, market)
         (root / "raw").symlink_to(folder)
         compile_code(root / "pipeline")
         yield root
@@ -183,7 +174,7 @@ def _refuse_difference(path: Path, other: Path) -> None:
         raise RuntimeError("the script's metrics are not ours: they do not do the same work")
 
 
-def report_nights(iterations: float, history_days: int, *, same_cars: bool, repeats: int = 3) -> str:
+def report_nights(history_days: int, *, same_cars: bool, repeats: int = 3) -> str:
     """Measure one more night, on few nights and on many, with a history of so many days (0: all).
 
     With `same_cars` each night holds the newest night's cars, which tells what nights cost from what more cars do.
@@ -200,8 +191,6 @@ def report_nights(iterations: float, history_days: int, *, same_cars: bool, repe
             market,
             "--Train-profile",
             "quick",
-            "--Train-iterations-factor",
-            str(iterations),
             "--Check-history-days",
             str(history_days),
         )

@@ -21,7 +21,7 @@ import msgspec
 from luigi.cmdline_parser import CmdlineParser
 
 from pipeline import champion, current, former, paths, receipts, summary
-from pipeline.errors import NoUsableDelivery
+from pipeline.errors import NoUsableDelivery, UsageWrong
 from pipeline.incremental.digests import UNREADABLE, digest_readable
 from pipeline.incremental.task import ExplainingTask, IncrementalTask
 from pipeline.incremental.workspace import Workspace
@@ -43,7 +43,7 @@ from pipeline.services.deliveries import Delivery, begin_history, list_deliverie
 
 TABLES = ("numpy", "pandas", "pyarrow")
 _log = logging.getLogger("pipeline")
-PROFILES = ("full", "quick")
+PROFILES = ("full", QUICK := "quick")
 FACTORS = ("iterations_factor", "learning_rate_factor", "leaf_nodes_factor", "min_samples_leaf_factor")
 LEARNING = (*TABLES, "scikit-learn", "scipy", "skops")
 
@@ -345,8 +345,11 @@ class Tune(DatedStage):
     trials: int = CountParameter(default=20, description="Candidates, the recipe as it is among them.")
 
     def requires(self) -> list[Any]:
-        """Need a trial of each candidate."""
-        return [Trial(market=self.market, as_of=self.as_of, number=number) for number in range(self.trials)]
+        """Need a trial of each candidate; raises UsageWrong where there is nothing to search."""
+        trials = [Trial(market=self.market, as_of=self.as_of, number=number) for number in range(self.trials)]
+        if trials[0].profile == QUICK:
+            raise UsageWrong("The quick profile has no members whose settings could be searched: give --Trial-profile full.")
+        return trials
 
     def build(self, folder: Path) -> None:
         """Write all trials, and the factors of the best."""
@@ -367,13 +370,15 @@ class Tune(DatedStage):
 class Train(Fitting):
     """Fit the price model and calibrate its intervals."""
 
-    profile: str = WordParameter(default="full", words=PROFILES, description="full, or quick: one model, in seconds.")
+    profile: str = WordParameter(default="full", words=PROFILES, description="full, or quick: the process alone, in seconds.")
     max_listings: int = CountFromZeroParameter(
         default=0, description="Most listings to learn from: a sample where there are more; 0: all."
     )
     seed: int = CountFromZeroParameter(default=0)
     jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
-    iterations_factor: float = FactorParameter(default=1.0, description="What each member's own settings are multiplied by.")
+    iterations_factor: float = FactorParameter(
+        default=1.0, description="What each member's own settings are multiplied by (quick has none)."
+    )
     learning_rate_factor: float = FactorParameter(default=1.0)
     leaf_nodes_factor: float = FactorParameter(default=1.0)
     min_samples_leaf_factor: float = FactorParameter(default=1.0)

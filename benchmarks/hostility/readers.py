@@ -48,7 +48,7 @@ from pipeline.stages.ingest import ingest_rows, required_headers
 
 MARKET = "sample"
 NIGHT = "2025-01-11"
-_QUICK = ("--Train-profile", "quick", "--Train-iterations-factor", "0.05")
+_QUICK = ("--Train-profile", "quick")
 _LENIENT = ("--Promote-max-baseline-share", "100", "--Promote-min-judged", "20", "--Promote-coverage-margin-share", "0.5")
 _RECORDS = ("current", "champion", "journal", "alerts", "alerts/outbox", "runs", "mlflow/receipts", "champion/receipts", "cache")
 

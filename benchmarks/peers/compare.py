@@ -44,7 +44,6 @@ class Project:
 
     root: Path
     market: str
-    iterations: float
 
     @property
     def raw(self) -> Path:
@@ -69,9 +68,9 @@ class Project:
         """Return environment variables for it."""
         return {}
 
-    def set_iterations(self, iterations: float) -> None:
+    def set_seed(self, seed: int) -> None:
         """Change the parameter in the file of settings."""
-        write_settings(self.root, {"iterations_factor": iterations})
+        write_settings(self.root, {"seed": seed})
 
     def ran(self, mark: dict[Path, int]) -> list[str]:  # noqa: ARG002
         """Return the stages that ran since the mark was made."""
@@ -96,7 +95,7 @@ class Project:
 class Ours(Project):
     """This pipeline."""
 
-    asked: float = 0
+    seed: int = 0
 
     @property
     def raw(self) -> Path:
@@ -122,13 +121,13 @@ class Ours(Project):
             self.market,
             "--Train-profile",
             "quick",
-            "--Train-iterations-factor",
-            str(self.asked or self.iterations),
+            "--Train-seed",
+            str(self.seed),
         )
 
-    def set_iterations(self, iterations: float) -> None:
+    def set_seed(self, seed: int) -> None:
         """Change the parameter on the command line."""
-        self.asked = iterations
+        self.seed = seed
 
     def mark(self) -> dict[Path, int]:
         """Note the results that are there."""
@@ -193,12 +192,12 @@ class Contestant:
     """A tool by the name that the table shows, and what makes a project of it."""
 
     title: str
-    make: Callable[[Path, str, int], Project]
+    make: Callable[[Path, str], Project]
     name: str = ""
 
 
-def _tool(**options: object) -> Callable[[Path, str, int], Project]:
-    return lambda root, market, iterations: Tool(root, market, iterations, **options)  # type: ignore[arg-type]
+def _tool(**options: object) -> Callable[[Path, str], Project]:
+    return lambda root, market: Tool(root, market, **options)  # type: ignore[arg-type]
 
 
 _AIRFLOW = {
@@ -253,7 +252,7 @@ class Findings:
     problem: str = ""
 
 
-def report_peers(market: str, deliveries: Path, iterations: float, repeats: int) -> str:
+def report_peers(market: str, deliveries: Path, repeats: int) -> str:
     """Measure every tool by turns, change what it rests on, and return two tables as Markdown."""
     found = {one.title: Findings(problem=install(one.name) if one.name else "") for one in CONTESTANTS}
     for turn in range(repeats):
@@ -261,14 +260,14 @@ def report_peers(market: str, deliveries: Path, iterations: float, repeats: int)
             findings = found[one.title]
             if findings.problem:
                 continue
-            with _project(one, market, deliveries, iterations) as project:
+            with _project(one, market, deliveries) as project:
                 try:
                     _measure(project, findings)
                     if turn == repeats - 1:
                         _change(project, findings, found["plain script"].metrics)
                 except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
                     findings.problem = _tell(error)
-    return "\n".join([_show_seconds(found, market, iterations, repeats), _show_changes(found)])
+    return "\n".join([_show_seconds(found, market, repeats), _show_changes(found)])
 
 
 def install(name: str) -> str:
@@ -324,11 +323,11 @@ def _bin(name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _project(one: Contestant, market: str, deliveries: Path, iterations: float) -> Iterator[Project]:
+def _project(one: Contestant, market: str, deliveries: Path) -> Iterator[Project]:
     with temporary_project() as root:
-        project = one.make(root, market, iterations)
+        project = one.make(root, market)
         if not isinstance(project, Ours):
-            write_plain_job(root, market, iterations)
+            write_plain_job(root, market)
         shutil.copytree(deliveries, project.raw)
         if isinstance(project, Tool):
             project.prepare()
@@ -375,9 +374,9 @@ def change_project(project: Project, change: str) -> None:
             raise RuntimeError(f"{EDITED} no longer has {REAL_EDIT[0]}")
         (project.root / EDITED).write_text(code_before.replace(*REAL_EDIT))
     elif change == "one parameter":
-        project.set_iterations(project.iterations * 1.02)
+        project.set_seed(1)
     elif change == "parameter put back":
-        project.set_iterations(project.iterations)
+        project.set_seed(0)
     else:
         path = project.intermediate
         path.chmod(0o644)
@@ -420,10 +419,10 @@ def _tell(error: Exception) -> str:
     return f"failed here: {lines[-1][:200] if lines else error}"
 
 
-def _show_seconds(found: dict[str, Findings], market: str, iterations: float, repeats: int) -> str:
+def _show_seconds(found: dict[str, Findings], market: str, repeats: int) -> str:
     script = _median(found["plain script"].cold)
     lines = [
-        f"The same seven stages, {market}, the quick profile's model, {iterations:g} × its iterations: wall seconds, median of {repeats} by turns (one parameter: one run).",
+        f"The same seven stages, {market}, the quick profile's model: wall seconds, median of {repeats} by turns (one parameter: one run).",
         "",
         "| | cold s | × script | nothing to do s | one parameter s | exit code when a stage fails |",
         "|---|---|---|---|---|---|",

@@ -202,7 +202,7 @@ def _report(folder: Path) -> None:
 
 PARTS = ("train", "test")
 SPLIT = ("test_share", "min_judged")
-HYPERPARAMETERS = ("profile", "iterations_factor", "seed")
+HYPERPARAMETERS = ("profile", "seed")
 STAGES = {
     "ingest": Stage(
         _ingest,

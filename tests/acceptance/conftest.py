@@ -18,8 +18,8 @@ from pipeline.sample import SamplePlan, write_deliveries
 from tests.making import make_once
 
 REPOSITORY = Path(__file__).parents[2]
-# A model of a moment, fitted in the run's own process: a child would import all that it needs anew.
-SMALL = ("--Train-profile", "quick", "--Train-iterations-factor", "0.02", "--Train-max-seconds", "0")
+# A model of a moment and of few listings, so that others are better, fitted in the run's own process: a child would import all anew.
+SMALL = ("--Train-profile", "quick", "--Train-max-listings", "150", "--Train-max-seconds", "0")
 LENIENT = ("--Promote-max-baseline-share", "100", "--Promote-min-judged", "20", "--Promote-coverage-margin-share", "0.5")
 NIGHTS = SamplePlan(rows=400, nights=3)
 BIN = Path(sys.executable).parent

@@ -43,13 +43,13 @@ def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) 
     assert "Evaluate sample  reused" in printed
     assert "Reuse saves 0.0 s" not in printed
 
-    more = ("--Train-profile", "quick", "--Train-iterations-factor", "0.025")
+    more = (*SMALL, "--Train-seed", "1")
     code, printed = project.pipeline("explain", "Train", "--market", "sample", *more)
     assert code == 0
-    assert printed.splitlines()[0] == "Train sample  runs, parameter changed: iterations_factor 0.02 → 0.025"
+    assert printed.splitlines()[0] == "Train sample  runs, parameter changed: seed 0 → 1"
     code, ran = project.luigi("Train", "--local-scheduler", *more)
     assert code == 0
-    assert "Train sample: runs, parameter changed: iterations_factor 0.02 → 0.025" in ran
+    assert "Train sample: runs, parameter changed: seed 0 → 1" in ran
     assert "reused: 3 Ingest, Check, Clean, Split; that saves" in ran
 
 
@@ -136,7 +136,7 @@ def test_status_reports_before_and_after_a_run_and_what_is_wrong(project: Projec
 
 def test_gc_drops_what_nothing_needs_and_nothing_else(evaluated: Project) -> None:
     first = evaluated.manifests().keys()
-    assert evaluated.evaluate("--Train-iterations-factor", "0.021")[0] == 0
+    assert evaluated.evaluate("--Train-seed", "1")[0] == 0
     second = evaluated.manifests().keys()
 
     assert evaluated.pipeline("gc", "--keep", "2")[0] == 0
@@ -159,7 +159,7 @@ def test_gc_drops_what_nothing_needs_and_nothing_else(evaluated: Project) -> Non
     assert gone <= first
     assert len(list(evaluated.root.glob("data/mlflow/receipts/*.json"))) == 1
     assert _versions(evaluated) == [folder for folder in evaluated.manifests() if folder.startswith("models/")]
-    code, printed = evaluated.evaluate("--Train-iterations-factor", "0.021")
+    code, printed = evaluated.evaluate("--Train-seed", "1")
     assert code == 0
     assert "built" not in printed, "what is current is all there"
 
@@ -212,7 +212,7 @@ def test_every_run_leaves_a_record_also_one_that_cannot_start(project: Project) 
 
 def test_gc_keeps_a_model_that_carries_an_alias(evaluated: Project) -> None:
     (first,) = _versions(evaluated)
-    assert evaluated.evaluate("--Train-iterations-factor", "0.021")[0] == 0
+    assert evaluated.evaluate("--Train-seed", "1")[0] == 0
     alias = (
         "from pathlib import Path; from pipeline.services import registry; "
         "registry.open_client(Path('data/mlflow')).set_registered_model_alias('sample', 'champion', '1')"
@@ -262,4 +262,4 @@ def test_a_terminal_shows_a_bar_with_the_time_left_and_a_file_does_not(project: 
     built = shown[shown.index(b"Train     built") - 30 :]
     assert b"\r\x1b[K" in built[:30], "the child's line takes the bar's place"
 
-    assert b"100%" not in project.evaluate("--Train-iterations-factor", "0.021")[1].encode()
+    assert b"100%" not in project.evaluate("--Train-seed", "1")[1].encode()

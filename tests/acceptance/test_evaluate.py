@@ -112,7 +112,7 @@ def test_a_killed_run_is_finished_by_the_next(evaluated: Project) -> None:
     shutil.move(evaluated.root / "data/raw", evaluated.root / "raw")
     _empty(evaluated.root)
     run = evaluated.start_luigi(
-        "Evaluate", "--local-scheduler", "--Train-profile", "quick", "--Train-iterations-factor", "0.02", "--pipeline-raw", "raw"
+        "Evaluate", "--local-scheduler", "--Train-profile", "quick", "--Train-max-listings", "150", "--pipeline-raw", "raw"
     )
     _wait_for(lambda: list(evaluated.root.glob("models/.building-*")))
     os.killpg(run.pid, signal.SIGKILL)

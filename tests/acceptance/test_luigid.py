@@ -113,17 +113,15 @@ def test_a_second_run_waits_for_the_first_and_reuses(project: Project, luigid: L
 
 def test_two_runs_at_once_with_other_parameters_build_both(project: Project, luigid: Luigid) -> None:
     runs = [
-        project.start_luigi(
-            "Evaluate", "--scheduler-port", str(luigid.port), "--Train-profile", "quick", "--Train-iterations-factor", iterations
-        )
-        for iterations in ("0.3", "0.4")
+        project.start_luigi("Evaluate", "--scheduler-port", str(luigid.port), "--Train-profile", "quick", "--Train-seed", seed)
+        for seed in ("1", "2")
     ]
 
     printed = [run.communicate(timeout=300)[0] for run in runs]
 
     assert [run.returncode for run in runs] == [0, 0], printed
     trained = [manifest["recipe"]["parameters"] for manifest in project.manifests().values() if manifest["task"] == "Train"]
-    assert sorted(parameters["iterations_factor"] for parameters in trained) == ["0.3", "0.4"]
+    assert sorted(parameters["seed"] for parameters in trained) == ["1", "2"]
     assert sum(manifest["task"] == "Evaluate" for manifest in project.manifests().values()) == 2
     assert project.leftovers() == []
 

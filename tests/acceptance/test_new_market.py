@@ -21,7 +21,7 @@ def test_five_minutes_from_a_strangers_file_to_evaluate(project):
     command = next(line for line in printed.splitlines() if line.strip().startswith("mkdir"))
     assert project.run("sh", "-c", command)[0] == 0
     command = next(line for line in printed.splitlines() if line.strip().startswith("luigi")).split()
-    code, printed = project.luigi(*command[3:], "--Train-profile", "quick", "--Train-iterations-factor", "0.02")
+    code, printed = project.luigi(*command[3:], "--Train-profile", "quick")
     assert code == 0, printed
     assert "autos" in printed
 

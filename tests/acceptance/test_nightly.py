@@ -100,8 +100,6 @@ def test_a_rollback_is_seen_from_outside_and_a_lost_registry_gives_no_version_tw
         "--local-scheduler",
         "--Train-profile",
         "quick",
-        "--Train-iterations-factor",
-        "0.5",
         *LENIENT,
         "--as-of",
         "2025-02-02",

@@ -65,7 +65,7 @@ def test_each_training_is_recorded_once_and_a_reuse_opens_nothing(evaluated: Pro
     for heavy in (" mlflow", " pandas", " sklearn", " matplotlib"):
         assert heavy not in printed, "a run with nothing to do loads none of it"
 
-    assert evaluated.evaluate("--Train-iterations-factor", "0.021")[0] == 0
+    assert evaluated.evaluate("--Train-seed", "1")[0] == 0
     assert evaluated.evaluate()[0] == 0
     assert runs_of(evaluated) == 2
 
@@ -117,7 +117,7 @@ def test_nobody_is_told_anything(project: Project) -> None:
 
     registry = project.root / "pipeline/services/registry.py"
     registry.write_text(re.sub(r"(?m)^os\.environ\[.*\n", "", registry.read_text()))
-    code, printed = project.run(*evaluate, "--Train-iterations-factor", "0.021", PYTHONPATH=f"{guard}:{project.root}")
+    code, printed = project.run(*evaluate, "--Train-seed", "1", PYTHONPATH=f"{guard}:{project.root}")
     assert code == 0, printed
     assert told.exists(), "without our two lines MLflow does tell, and the guard hears of it"
 

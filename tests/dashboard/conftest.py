@@ -28,7 +28,7 @@ HOSTILE = (
     '=HYPERLINK("http://192.0.2.1")',
     "$\\href{http://192.0.2.1}{x}$ :red[x]",
 )
-_SMALL = ("--Train-profile", "quick", "--Train-iterations-factor", "0.05", "--Train-max-seconds", "0")
+_SMALL = ("--Train-profile", "quick", "--Train-max-seconds", "0")
 _LENIENT = ("--Promote-max-baseline-share", "100", "--Promote-min-judged", "20", "--Promote-coverage-margin-share", "0.5")
 
 

@@ -315,7 +315,7 @@ class TestARunInProgress:
         assert night > NIGHTS[-1]
         before = newest_record(own_project)["run"]
         command = [sys.executable, "-m", "luigi", "--module", "pipeline", "Nightly", "--market", "sample", "--as-of", night]
-        options = ["--local-scheduler", "--Train-profile", "quick", "--Train-iterations-factor", "0.05"]
+        options = ["--local-scheduler", "--Train-profile", "quick"]
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
         environment.pop("INCREMENTAL_RUN", None)
         process = subprocess.Popen(

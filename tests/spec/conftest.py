@@ -84,7 +84,7 @@ class Project:
         """Run the job; say whether it succeeded. Where it did, what `explain` had said before must have come true."""
         self.last_run = f"run-{next(_run_numbers):04d}"
         self._monkeypatch.setenv("INCREMENTAL_RUN", self.last_run)
-        with self._settings(settings):
+        with self.settings(**settings):
             self.forget()
             self.plan = self._foresee(as_of)
             self.forget()
@@ -110,7 +110,7 @@ class Project:
 
     def command(self, run: Callable[[Namespace], int], **options: object) -> int:
         """Run a command of `python -m pipeline` as a new process would; return its exit code."""
-        with self._settings({}):
+        with self.settings():
             self.forget()
             return run(Namespace(**options))
 
@@ -163,7 +163,8 @@ class Project:
         path.chmod(0o644)
         return path
 
-    def _settings(self, settings: dict[str, str]) -> _config:
+    def settings(self, **settings: str) -> _config:
+        """Return Luigi's settings as those of a run, for a `with`."""
         return _config({**SETTINGS, **{tuple(name.split("_", 1)): value for name, value in settings.items()}})
 
 

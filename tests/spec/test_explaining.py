@@ -140,7 +140,7 @@ def test_reuse_saves_what_the_results_took_to_build(project: Project) -> None:
 
 
 def test_the_tree_shows_each_task_once_and_reused_leaves_together(project: Project) -> None:
-    project.run(Train_seed="1")
+    project.run(Train_level="0.8")
     assert project.plan is not None
     tree = "\n".join(project.plan.tree())
     assert tree.splitlines()[0].startswith("Evaluate tiny  may run, upstream: Train tiny")

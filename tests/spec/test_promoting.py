@@ -413,9 +413,7 @@ def test_a_verdict_on_a_champion_that_has_moved_meanwhile_is_not_applied(
         return real(market, place, challenger, is_past=is_past)
 
     monkeypatch.setattr(champion, "apply_verdict", move_first)
-    assert (
-        not project.try_run(Train_max_listings="200", Promote_max_worse_share="0.9") or seat().version == "1"
-    )
+    assert not project.try_run(Train_max_listings="200", Promote_max_worse_share="0.9") or seat().version == "1"
     assert seat().version == "1"
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline import Evaluate, Tune
+from pipeline.errors import UsageWrong
 
 from .conftest import Project
 
@@ -19,8 +20,12 @@ NOTHING: list[str] = []
 def project(project: Project) -> Project:
     """A project that was searched once with two candidates."""
     project.job = Tune
-    assert project.run(Tune_trials="2") == ["Trial", "Trial", "Tune"]
+    assert search(project, 2) == ["Trial", "Trial", "Tune"]
     return project
+
+
+def search(project: Project, trials: int, **settings: str) -> list[str]:
+    return project.run(Tune_trials=str(trials), Trial_profile="full", **settings)
 
 
 def results(project: Project, stage: str) -> list:
@@ -28,29 +33,36 @@ def results(project: Project, stage: str) -> list:
 
 
 def test_a_search_that_was_done_is_not_done_again(project: Project) -> None:
-    assert project.run(Tune_trials="2") == NOTHING
+    assert search(project, 2) == NOTHING
 
 
 def test_more_candidates_cost_only_themselves(project: Project) -> None:
-    assert project.run(Tune_trials="4") == ["Trial", "Trial", "Tune"]
+    assert search(project, 4) == ["Trial", "Trial", "Tune"]
     assert sorted(json.loads((place / "best.json").read_text())["trials"] for place in results(project, "tune")) == [2, 4]
 
 
 def test_a_search_goes_on_where_it_was_ended(project: Project) -> None:
     shutil.rmtree(project.damage(results(project, "trial")[0] / "trial.json").parent)
     shutil.rmtree(project.damage(results(project, "tune")[0] / "best.json").parent)
-    assert project.run(Tune_trials="2") == ["Trial", "Tune"]
+    assert search(project, 2) == ["Trial", "Tune"]
 
 
 def test_another_seed_is_another_search(project: Project) -> None:
-    assert project.run(Tune_trials="2", Trial_seed="1") == ["Trial", "Trial", "Tune"]
+    assert search(project, 2, Trial_seed="1") == ["Trial", "Trial", "Tune"]
 
 
 def test_a_model_may_take_what_was_found(project: Project) -> None:
     project.job = Evaluate
     assert project.run() == NOTHING
-    assert "Train" in project.run(Tune_trials="2", Train_tuned="true")
+    assert "Train" in search(project, 2, Train_tuned="true")
     assert project.run() == NOTHING
+
+
+def test_the_quick_profile_has_nothing_to_search(project: Project) -> None:
+    assert not project.try_run()
+    assert not project.try_run(Train_tuned="true")
+    with pytest.raises(UsageWrong, match=r"quick profile has no members.*--Trial-profile full"), project.settings():
+        Tune(market="tiny").requires()
 
 
 def test_all_candidates_are_kept_with_their_errors(project: Project) -> None:

@@ -249,13 +249,12 @@ class TestRatings:
 
     @pytest.mark.parametrize(
         ("every", "max_changed_share", "max_worst_share"),
-        # The quick profile at a fifth of its iterations moves more from fit to fit than the full one: benchmarks.ratings measures that.
         [(20, 0.001, 0.005), (4, 0.015, 0.08)],
         ids=["one model", "a model fitted anew every 4 nights"],
     )
     def test_they_do_not_flap_from_night_to_night(self, kijiji_nights, every, max_changed_share, max_worst_share):
         kinds = load_market("kijiji_ca", (paths.PACKAGE / "markets",)).feature_columns()
-        quick = dataclasses.replace(ratings.DEFAULTS, profile="quick", iterations_factor=0.2)
+        quick = dataclasses.replace(ratings.DEFAULTS, profile="quick")
         nights = ratings.appraise_nights(kijiji_nights, kinds, quick, every)
         afresh, followed = (ratings.follow_ratings(nights, margin) for margin in (None, MARGIN))
         assert followed.n_pairs > 15_000
@@ -267,7 +266,7 @@ class TestRatings:
 
     def test_half_of_the_live_cars_are_rated_at_least(self, kijiji_nights):
         kinds = load_market("kijiji_ca", (paths.PACKAGE / "markets",)).feature_columns()
-        quick = dataclasses.replace(ratings.DEFAULTS, profile="quick", iterations_factor=0.2)
+        quick = dataclasses.replace(ratings.DEFAULTS, profile="quick")
         (night,) = ratings.appraise_nights(kijiji_nights[-1:], kinds, quick, 1)
         scored = score_listings(night.live, night.prices, night.appraisals, night.like_it, night.night, None)
         assert scored.account["live"] == 1_159

@@ -104,7 +104,7 @@ def judged_cars() -> pd.DataFrame:
 def judgement(judged_cars: pd.DataFrame) -> Judgement:
     learnt = make_cars(300, seed=0).assign(fuel=pd.Series(["petrol"] * 300, dtype="str"))
     kinds = {"make": "category", "model": "category", "year": "number", "fuel": "category"}
-    model = fit_model(learnt, kinds, Hyperparameters(profile="quick", iterations_factor=0.05), 0.9, lambda *_: None)
+    model = fit_model(learnt, kinds, Hyperparameters(profile="quick"), 0.9, lambda *_: None)
     return judge_model(model, learnt, judged_cars.assign(fuel=learnt["fuel"][:100]), FACTS)
 
 

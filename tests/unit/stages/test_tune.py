@@ -43,7 +43,7 @@ def test_what_may_be_luck_changes_nothing():
 
 
 def test_a_trial_tells_its_factors_and_its_errors():
-    candidate = Hyperparameters(profile="quick", iterations_factor=0.1, learning_rate_factor=1.5)
+    candidate = Hyperparameters(iterations_factor=0.1, learning_rate_factor=1.5)
     found = try_candidate(make_cars(300), KINDS, candidate, lambda *_: None)
     assert found["iterations_factor"] == 0.1
     assert found["learning_rate_factor"] == 1.5

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.valuation.encoding import encode
 from pipeline.valuation.members import NO_FOLD, Hyperparameters, MapFolds, build_estimator, fit_member, in_processes
-from pipeline.valuation.recipe import QUICK, choose_profile, draw_folds, fit_recipe
+from pipeline.valuation.recipe import BIG_ABSOLUTE, choose_profile, draw_folds, fit_recipe
 
 KINDS = {"make": "category", "model": "category", "fuel": "category", "year": "number", "mileage_km": "number"}
 
@@ -38,11 +39,11 @@ def test_twins_share_a_fold_and_few_groups_have_few_folds():
 
 @pytest.mark.parametrize(
     ("name", "listings", "folds", "members"),
-    [("quick", 10, 2, 1), ("full", 19_999, 5, 3), ("full", 20_000, 4, 3), ("full", 60_000, 3, 2)],
+    [("quick", 19_999, 5, 0), ("quick", 20_000, 3, 0), ("full", 19_999, 5, 3), ("full", 20_000, 4, 3), ("full", 60_000, 3, 2)],
 )
 def test_the_more_listings_the_fewer_folds_and_members(name, listings, folds, members):
     profile = choose_profile(name, listings)
-    assert (profile.folds, len(profile.members), profile.has_process) == (folds, members, name == "full")
+    assert (profile.folds, len(profile.members)) == (folds, members)
 
 
 @pytest.mark.parametrize("profile", ["full", "quick"])
@@ -67,21 +68,24 @@ def test_listings_that_tell_little_have_finite_estimates(change, profile):
     assert np.isclose(model.weights.sum(), 1)
 
 
-@pytest.mark.parametrize("profile", ["full", "quick"])
-def test_members_learn_from_all_listings(profile):
-    listings = draw(120)
+def test_members_learn_from_all_listings():
     asked = []
-    fit_recipe(listings, KINDS, Hyperparameters(profile=profile, iterations_factor=0.03), lambda *_: None, _watch(asked))
-    folds = choose_profile(profile, len(listings)).folds
-    assert asked == [[*range(folds), NO_FOLD]] * len(choose_profile(profile, len(listings)).members)
+    fit_recipe(draw(120), KINDS, Hyperparameters(iterations_factor=0.03), lambda *_: None, _watch(asked))
+    assert asked == [[0, 1, 2, 3, 4, NO_FOLD]] * 3
+
+
+def test_the_quick_profile_is_the_process_alone():
+    model, _ = fit_recipe(draw(120), KINDS, Hyperparameters(profile="quick"), lambda *_: None)
+    assert (model.names, model.weights.tolist()) == (["process"], [1.0])
+    np.testing.assert_array_equal(model.predict_log(draw(9)), model.process.predict(encode(draw(9), model.encoding)))
 
 
 def test_a_member_predicts_by_the_estimator_that_held_nothing_out():
     drawn = np.random.default_rng(0)
     features, folds = drawn.normal(size=(200, 3)), np.arange(200) % 4
     logs = features[:, 0] + drawn.normal(0, 0.1, 200)
-    member, out_of_fold = fit_member(QUICK, features, 0, logs, folds, 0, in_processes(1))
-    whole = build_estimator(QUICK, 0, 0).fit(features, logs)
+    member, out_of_fold = fit_member(BIG_ABSOLUTE, features, 0, logs, folds, 0, in_processes(1))
+    whole = build_estimator(BIG_ABSOLUTE, 0, 0).fit(features, logs)
     np.testing.assert_array_equal(member.predict(features), whole.predict(features))
     assert np.abs(out_of_fold - logs).mean() > 2 * np.abs(member.predict(features) - logs).mean()
 
