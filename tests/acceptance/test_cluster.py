@@ -19,8 +19,8 @@ from pipeline.sample import SamplePlan, write_deliveries
 from tests.acceptance.conftest import REPOSITORY, Project, new_project
 from tests.servers import free_port, silent_server
 
-TRIAL = ("Trial", "--local-scheduler", "--number", "0", "--profile", "quick")
-TRAIN = ("Train", "--local-scheduler", "--profile", "quick", "--tuned", "--Tune-trials", "2", "--Trial-profile", "quick")
+TRIAL = ("Trial", "--local-scheduler", "--number", "0")
+TRAIN = ("Train", "--local-scheduler", "--tuned", "--Tune-trials", "2")
 
 
 class Cluster:
