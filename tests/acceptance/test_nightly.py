@@ -54,7 +54,9 @@ def test_a_night_promotes_scores_and_reports_and_its_rerun_builds_nothing(projec
 
 
 def test_a_refused_first_model_ends_well_and_prices_nothing(project: Project) -> None:
-    code, printed = project.luigi("Nightly", "--local-scheduler", *SMALL, "--as-of", "2025-02-01")
+    code, printed = project.luigi(
+        "Nightly", "--local-scheduler", *SMALL, "--Promote-min-judged", "1000000", "--as-of", "2025-02-01"
+    )
     assert code == 0, printed
     assert "refused: version 1" in printed
     assert "no champion to price them" in printed

@@ -36,7 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose sample market has a model; tests that harm it take a copy."""
     project = new_project(tmp_path_factory.mktemp("priced") / "project")
     write_deliveries(project.root / "data/raw/sample", SamplePlan(rows=600, nights=3))
-    code, printed = project.promote()
+    code, printed = project.promote("--Train-max-listings", "0")
     assert code == 0, printed
     return project
 
