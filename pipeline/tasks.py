@@ -43,7 +43,8 @@ from pipeline.services.deliveries import Delivery, begin_history, list_deliverie
 
 TABLES = ("numpy", "pandas", "pyarrow")
 _log = logging.getLogger("pipeline")
-PROFILES = ("full", QUICK := "quick")
+QUICK = "quick"
+PROFILES = ("full", QUICK)
 FACTORS = ("iterations_factor", "learning_rate_factor", "leaf_nodes_factor", "min_samples_leaf_factor")
 LEARNING = (*TABLES, "scikit-learn", "scipy", "skops")
 
