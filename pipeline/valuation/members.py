@@ -45,6 +45,14 @@ class MemberPlan:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """What the columns of a view are: the first `categories` are codes of categories; estimates are to rise with `year` (None: no such)."""
+
+    categories: int
+    year: int | None = None
+
+
+@dataclass(frozen=True)
 class Member:
     """A fitted member: what it looks at, and the estimator that learnt from all listings."""
 
@@ -82,7 +90,7 @@ def shape(plan: MemberPlan, hyperparameters: Hyperparameters) -> MemberPlan:
 def fit_member(
     plan: MemberPlan,
     features: np.ndarray,
-    categorical: int,
+    columns: Columns,
     logs: np.ndarray,
     folds: np.ndarray,
     seed: int,
@@ -90,29 +98,32 @@ def fit_member(
 ) -> tuple[Member, np.ndarray]:
     """Fit an estimator on all listings and return, too, predictions of every fold by one that was fitted on the others.
 
-    The first `categorical` columns of `features` are categories. `map_folds` says where and how many at a time; the result is the same.
+    `map_folds` says where and how many at a time; the result is the same.
     """
     out_of_fold = np.full(len(logs), np.nan)
     numbers = [int(fold) for fold in np.unique(folds)]
-    *fitted, (estimator, _) = map_folds(fit_fold, (plan, categorical, seed, features, logs, folds), [*numbers, NO_FOLD])
+    *fitted, (estimator, _) = map_folds(fit_fold, (plan, columns, seed, features, logs, folds), [*numbers, NO_FOLD])
     for fold, (_, predictions) in zip(numbers, fitted, strict=True):
         out_of_fold[folds == fold] = predictions
     return Member(plan.name, plan.view, estimator), out_of_fold
 
 
 def fit_fold(
-    plan: MemberPlan, categorical: int, seed: int, features: np.ndarray, logs: np.ndarray, folds: np.ndarray, fold: int
+    plan: MemberPlan, columns: Columns, seed: int, features: np.ndarray, logs: np.ndarray, folds: np.ndarray, fold: int
 ) -> tuple[CompactBoosting, np.ndarray]:
     """Return the estimator fitted on the other folds, and its predictions of this one; by one OpenMP thread."""
     held_out = folds == fold
-    estimator = build_estimator(plan, categorical, seed + max(fold, 0))
+    estimator = build_estimator(plan, columns, features.shape[1], seed + max(fold, 0))
     with threadpool_limits(1):
         estimator.fit(features[~held_out], logs[~held_out])
         return estimator, estimator.predict(features[held_out])
 
 
-def build_estimator(plan: MemberPlan, categorical: int, seed: int) -> CompactBoosting:
-    """Return the unfitted estimator of a plan."""
+def build_estimator(plan: MemberPlan, columns: Columns, width: int, seed: int) -> CompactBoosting:
+    """Return the unfitted estimator of a plan for a view of `width` columns.
+
+    Of the absolute error scikit-learn keeps to the direction when it splits, and not when it then takes the median of each leaf.
+    """
     return CompactBoosting(
         loss=plan.loss,
         max_iter=plan.iterations,
@@ -121,7 +132,8 @@ def build_estimator(plan: MemberPlan, categorical: int, seed: int) -> CompactBoo
         max_depth=plan.max_depth,
         min_samples_leaf=plan.min_samples_leaf,
         max_features=plan.max_features,
-        categorical_features=list(range(categorical)),
+        categorical_features=list(range(columns.categories)),
+        monotonic_cst=[int(column == columns.year) for column in range(width)],
         early_stopping=False,
         random_state=seed,
     )

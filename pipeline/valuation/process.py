@@ -195,8 +195,8 @@ def learn_settings(encoded: Encoded, logs: np.ndarray, folds: np.ndarray, evalua
     """Return settings that predict well each listing by the others of a sample of whole cars (coordinate search)."""
     inputs = scale(encoded, learn_scaling(encoded))
     samples = [
-        _Sample(inputs.take(rows), logs[rows] - np.median(logs), folds[rows])
-        for rows in _sample_cars(encoded.code("car"), BLOCKS_TRIED, ROWS_TRIED, seed)
+        _TrialBlock(inputs.take(rows), logs[rows] - np.median(logs), folds[rows])
+        for rows in _draw_cars(encoded.code("car"), BLOCKS_TRIED, ROWS_TRIED, seed)
     ]
     # What differs most from market to market comes first.
     names = [f"category {i}" for i in range(inputs.codes.shape[1])]
@@ -413,7 +413,7 @@ def _fold_members(folds: np.ndarray) -> list[np.ndarray]:
     return np.split(order, np.flatnonzero(np.diff(folds[order])) + 1)
 
 
-def _loss(samples: Sequence[_Sample], settings: Mapping[str, float]) -> float:
+def _loss(samples: Sequence[_TrialBlock], settings: Mapping[str, float]) -> float:
     """Return the mean absolute error in log price plus the one in money over the mean price, of each listing by the other folds."""
     try:
         errors = np.concatenate([_fit_block(one.inputs, one.target, one.folds, settings)[1] - one.target for one in samples])
@@ -424,7 +424,7 @@ def _loss(samples: Sequence[_Sample], settings: Mapping[str, float]) -> float:
 
 
 @dataclass(frozen=True)
-class _Sample:
+class _TrialBlock:
     """Listings that settings are tried on, as one block."""
 
     inputs: Inputs
@@ -432,21 +432,28 @@ class _Sample:
     folds: np.ndarray
 
 
-def _sample_cars(cars: np.ndarray, blocks: int, rows: int, seed: int) -> list[np.ndarray]:
-    """Return the rows of so many blocks of whole cars, drawn until each has enough, a car's share capped to a quarter of a block."""
+def _draw_cars(cars: np.ndarray, blocks: int, rows: int, seed: int) -> list[np.ndarray]:
+    """Return the rows of blocks of whole cars, drawn until there are so many, a car's share capped to a quarter of a block.
+
+    Fewer listings are one block, or so many that each has about `rows`.
+    """
     generator = np.random.default_rng(seed)
     if len(cars) <= rows:
         return [np.arange(len(cars))]
     drawn: list[np.ndarray] = []
     filled = 0
     for car in generator.permutation(np.unique(cars)):
-        own = generator.permutation(np.flatnonzero(cars == car))[: rows // 4]
-        drawn.append(own)
-        filled += len(own)
+        drawn.append(generator.permutation(np.flatnonzero(cars == car))[: rows // 4])
+        filled += len(drawn[-1])
         if filled >= blocks * rows:
             break
-    everything = np.concatenate(drawn)[: blocks * rows]
-    return [np.sort(part) for part in np.array_split(everything, max(1, round(len(everything) / rows)))]
+    sizes = np.array([len(own) for own in drawn])
+    parts = max(1, round(filled / rows))
+    of_car = (np.cumsum(sizes) - sizes) * parts // filled
+    return [
+        np.sort(np.concatenate([own for own, part in zip(drawn, of_car, strict=True) if part == number]))
+        for number in range(parts)
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.valuation.encoding import encode
-from pipeline.valuation.members import NO_FOLD, Hyperparameters, MapFolds, build_estimator, fit_member, in_processes
-from pipeline.valuation.recipe import BIG_ABSOLUTE, choose_profile, draw_folds, fit_recipe
+from pipeline.valuation import recipe
+from pipeline.valuation.encoding import encode, learn_encoding
+from pipeline.valuation.members import NO_FOLD, Columns, Hyperparameters, MapFolds, build_estimator, fit_member, in_processes
+from pipeline.valuation.recipe import BIG_ABSOLUTE, ENRICHED_SQUARED, choose_profile, draw_folds, fit_recipe
 
 KINDS = {"make": "category", "model": "category", "fuel": "category", "year": "number", "mileage_km": "number"}
 
@@ -84,10 +85,32 @@ def test_a_member_predicts_by_the_estimator_that_held_nothing_out():
     drawn = np.random.default_rng(0)
     features, folds = drawn.normal(size=(200, 3)), np.arange(200) % 4
     logs = features[:, 0] + drawn.normal(0, 0.1, 200)
-    member, out_of_fold = fit_member(BIG_ABSOLUTE, features, 0, logs, folds, 0, in_processes(1))
-    whole = build_estimator(BIG_ABSOLUTE, 0, 0).fit(features, logs)
+    member, out_of_fold = fit_member(BIG_ABSOLUTE, features, Columns(0), logs, folds, 0, in_processes(1))
+    whole = build_estimator(BIG_ABSOLUTE, Columns(0), 3, 0).fit(features, logs)
     np.testing.assert_array_equal(member.predict(features), whole.predict(features))
     assert np.abs(out_of_fold - logs).mean() > 2 * np.abs(member.predict(features) - logs).mean()
+
+
+def test_a_member_is_told_which_column_is_the_year():
+    listings = draw(60)
+    encoded = encode(listings, learn_encoding(listings, KINDS))
+    views = recipe.build_views(encoded, np.zeros((60, 4)), np.zeros(60))
+    for name, columns in recipe._name_columns(encoded).items():
+        np.testing.assert_array_equal(views[name][:, columns.year], listings["year"])
+    assert recipe._name_columns(encoded)["native"].categories == len(encoded.categories)
+
+
+def test_a_member_does_not_follow_the_chance_prices_of_single_years():
+    drawn = np.random.default_rng(0)
+    year = drawn.integers(2000, 2020, 2_000).astype(float)
+    logs = 0.05 * (year - 2020) + drawn.normal(0, 0.2, 20)[(year - 2000).astype(int)]
+    features, folds, years = np.column_stack([drawn.normal(size=2_000), year]), np.arange(2_000) % 4, np.arange(2000.0, 2020.0)
+    falls = []
+    for columns in (Columns(0), Columns(0, year=1)):
+        member, _ = fit_member(ENRICHED_SQUARED, features, columns, logs, folds, 0, in_processes(1))
+        falls.append((np.diff(member.predict(np.column_stack([np.zeros(20), years]))) < -1e-9).sum())
+    assert falls[0] > 4
+    assert falls[1] == 0
 
 
 def _watch(asked: list[list[int]]) -> MapFolds:
