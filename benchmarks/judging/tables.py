@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.judging import intervals
+from benchmarks.judging import depreciation, intervals
+from benchmarks.judging.depreciation import AGAINST, Curve
 from benchmarks.machine import describe_machine
 
 NAMES = {
@@ -25,6 +27,7 @@ PEERS = ("catboost", "xgboost", "lightgbm")
 NEEDED = ("full", *PEERS, "original")
 KEYS = ["section", "market", "number", "name"]
 WIDTHS = {"avito_ma": 0.40, "kijiji_ca": 0.60, "uk": 0.27}
+MOVED = {"year": "a year older", "mileage_km": "a step more driven"}
 RATIOS = {
     "mae": "MAE ÷ best peer",
     "median_ape": "median APE ÷ best peer",
@@ -33,7 +36,6 @@ RATIOS = {
     "original": "MAE ÷ the original's recipe",
     "original_trimmed": "MAE ÷ the same, trimmed",
 }
-AGAINST = 0.01  # a step that is smaller is no wiggle that a person would see
 
 
 def show(records: Sequence[dict[str, Any]], cache: Path, sections: Sequence[str]) -> dict[str, str]:
@@ -53,7 +55,7 @@ def show(records: Sequence[dict[str, Any]], cache: Path, sections: Sequence[str]
         tables = [show_interval_goals(judged), show_intervals(judged), show_groups(judged)]
         shown["intervals"] = ["## Intervals", "", _show_origin(ours), *tables]
     if "depreciation" in sections and not ours.empty:
-        shown["depreciation"] = ["## Depreciation", "", _show_origin(ours), show_depreciation(ours, cache)]
+        shown["depreciation"] = ["## Depreciation", "", _show_origin(ours), *_show_depreciation(ours, cache)]
     if "forward" in sections and not forward.empty:
         shown["forward"] = ["## Walking forward", "", _show_origin(forward), show_forward(forward, cache)]
     return {section: "\n".join(parts) for section, parts in shown.items()}
@@ -274,20 +276,29 @@ def show_groups(judged: pd.DataFrame) -> str:
     return "\n".join(["### Where they hold least", "", note, "", *_table(titles, lines)])
 
 
-def show_depreciation(fits: pd.DataFrame, cache: Path) -> str:
+def _show_depreciation(fits: pd.DataFrame, cache: Path) -> list[str]:
+    curves: dict[tuple[str, str], list[Curve]] = defaultdict(list)
+    asked: dict[tuple[str, str], list[pd.DataFrame]] = defaultdict(list)
+    for fit in fits.itertuples():
+        part = f"{fit.market}/splits_{fit.number}"
+        cars = pd.read_parquet(cache / "parts" / part / "test.parquet", columns=["make", "model", "year", "mileage_km", "price"])
+        cars = cars.join(pd.read_parquet(cache / "fits" / part / "full/estimates.parquet", columns=["estimate"]))
+        for moved in MOVED:
+            found = depreciation.read_curves(cache / "fits" / part / "full", moved)
+            curves[str(fit.market), moved] += found
+            asked[str(fit.market), moved].append(depreciation.ask_unseen(found, cars))
+    return [show_depreciation(curves), show_unseen(asked)]
+
+
+def show_depreciation(found: Mapping[tuple[str, str], Sequence[Curve]]) -> str:
     """Show how often and how far an estimate goes against the direction, over the most common cars."""
     lines = []
-    for market, ours in fits.groupby("market"):
-        for moved, title, sign in (("year", "a year older", -1), ("mileage_km", "a step more driven", 1)):
-            curves = [
-                curve for seed in ours["number"] for curve in _curves(cache / "fits" / market / f"splits_{seed}/full", moved)
-            ]
-            against = sign * np.concatenate([np.diff(curve) / curve[:-1] for curve in curves])
-            ends = sum(sign * (curve[-1] / curve[0] - 1) > AGAINST for curve in curves)
-            shares = [f"{(against > limit).mean():.1%}" for limit in (AGAINST, 5 * AGAINST)]
-            lines.append(
-                _row(market, title, f"{len(against):,}", *shares, f"{max(against.max(), 0):.1%}", f"{ends} of {len(curves)}")
-            )
+    for (market, moved), curves in found.items():
+        against = np.concatenate([curve.against for curve in curves])
+        ends = sum(curve.ends_against for curve in curves)
+        shares = [f"{(against > limit).mean():.1%}" for limit in (AGAINST, 5 * AGAINST)]
+        largest = f"{max(against.max(), 0):.1%}"
+        lines.append(_row(market, MOVED[moved], f"{len(against):,}", *shares, largest, f"{ends} of {len(curves)}"))
     note = (
         "The 20 most common cars of each market and seed, from the 5th percentile of their years and mileages to the 95th, all else typical of the "
         "car: years one by one, mileage in 24 equal steps. Against the direction: dearer for being older or driven further."
@@ -296,11 +307,29 @@ def show_depreciation(fits: pd.DataFrame, cache: Path) -> str:
     return "\n".join([note, "", *_table(titles, lines)])
 
 
-def _curves(folder: Path, moved: str) -> list[np.ndarray]:
-    """Return the estimates of each car in order of year, or of mileage."""
-    swept = pd.read_parquet(folder / "depreciation.parquet")
-    swept = swept[swept["moved"] == moved].sort_values("value")
-    return [curve.to_numpy() for _, curve in swept.groupby(["make", "model"])["estimate"] if len(curve) > 1]
+def show_unseen(asked: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> str:
+    """Show whether cars that no model saw agree with the steps that go against the direction."""
+    lines = []
+    for (market, moved), seeds in asked.items():
+        cars = pd.concat([one.assign(seed=number) for number, one in enumerate(seeds)], ignore_index=True)
+        if cars.empty:
+            continue
+        steps = cars.groupby(["seed", "step"])[["ours", "pooled"]].mean()
+        means = cars[["ours", "pooled"]].mean()
+        better = f"{(steps['ours'] < steps['pooled']).mean():.0%}"
+        errors = [f"{means[name]:.4f}" for name in ("ours", "pooled")]
+        lines.append(
+            _row(
+                market, MOVED[moved], f"{len(steps)}", f"{len(cars):,}", *errors, f"{means['pooled'] / means['ours']:.3f}", better
+            )
+        )
+    note = (
+        "The steps that go more than 1 % against the direction, where judged cars lie on both sides: of the same year, or within half a step of mileage. "
+        "Pooled: had both sides been estimated at the middle of the two, as a model that may not rise would. Where that errs more, the market "
+        "itself goes against the direction. Errors are absolute, in log price. A car is judged by several seeds."
+    )
+    titles = ["", "", "steps", "judged cars", "error", "pooled", "÷", "steps where ours errs less"]
+    return "\n".join(["", "### Whether the market does so", "", note, "", *_table(titles, lines)])
 
 
 def show_forward(fits: pd.DataFrame, cache: Path) -> str:

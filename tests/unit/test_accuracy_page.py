@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.accuracy import replace_sections
-from benchmarks.judging import intervals, tables
+from benchmarks.judging import depreciation, intervals, tables
 from benchmarks.judging.parts import Listings, write_split, write_week
 from pipeline.stages.clean import Folded
 
@@ -134,3 +135,34 @@ def test_the_best_peer_is_one_per_market_over_all_seeds():
     assert found["mae"] == pytest.approx(9 / 10)
     assert found["catboost"] == pytest.approx(9 / 12)
     assert found["original"] == pytest.approx(0.5)
+
+
+def judge(years: list[int], estimates: list[float], prices: list[float]) -> pd.DataFrame:
+    """Ask cars of these years, estimated and priced so, of a curve that falls from 110 in 2011 to 100 in 2012."""
+    curve = depreciation.Curve("a", "b", "year", np.array([2010.0, 2011, 2012, 2013]), np.array([100.0, 110, 100, 120]))
+    cars = pd.DataFrame({"make": "a", "model": "b", "year": years, "mileage_km": 1.0, "price": prices, "estimate": estimates})
+    assert curve.against.round(3).tolist() == [-0.1, 0.091, -0.2]
+    return depreciation.ask_unseen([curve], cars)
+
+
+def test_cars_that_fall_with_the_estimate_say_that_the_market_does_and_cars_of_the_middle_that_it_does_not():
+    falls = judge([2010, 2011, 2012], [100, 110, 100], [100, 110, 100])
+    half = np.log(110 / 100) / 2
+    np.testing.assert_allclose(falls[["ours", "pooled"]], [[0, half], [0, half]], atol=1e-12)
+    middle = np.sqrt(110 * 100)
+    level = judge([2011, 2012], [110, 100], [middle, middle])
+    np.testing.assert_allclose(level[["ours", "pooled"]], [[half, 0], [half, 0]], atol=1e-12)
+
+
+def test_a_step_with_cars_on_one_side_alone_is_not_judged():
+    assert judge([2012, 2012], [100, 100], [90, 95]).empty
+
+
+def test_mileage_is_judged_within_half_a_step():
+    curve = depreciation.Curve("a", "b", "mileage_km", np.array([0.0, 10_000, 20_000]), np.array([100.0, 110, 90]))
+    assert curve.against.round(3).tolist() == [0.1, -0.182]
+    assert curve.ends_against is False
+    cars = pd.DataFrame(
+        {"make": "a", "model": "b", "year": 2010, "mileage_km": [4_000, 6_000, 16_000], "price": 100.0, "estimate": 100.0}
+    )
+    assert len(depreciation.ask_unseen([curve], cars)) == 2
