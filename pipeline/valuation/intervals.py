@@ -21,7 +21,7 @@ OVERALL_MISSES = 1.2
 MIN_OF_MAKE = 40  # fewer errors tell a 90 % quantile too badly
 # A group's own multiple counts as much as the overall one where it has so many errors: the larger of several that are told badly is
 # mostly chance.
-SHRINKAGE = 200
+SHRINKAGE = 300
 BANDS = 10
 _SMALLEST_ERROR = 1e-3  # in log price; an error of nothing has no logarithm
 
