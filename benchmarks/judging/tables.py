@@ -329,7 +329,7 @@ def show_unseen(asked: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> str:
         "itself goes against the direction. Errors are absolute, in log price. A car is judged by several seeds."
     )
     titles = ["", "", "steps", "judged cars", "error", "pooled", "÷", "steps where ours errs less"]
-    return "\n".join(["", "### Whether the market does so", "", note, "", *_table(titles, lines)])
+    return "\n".join(["### Whether the market does so", "", note, "", *_table(titles, lines)])
 
 
 def show_forward(fits: pd.DataFrame, cache: Path) -> str:
