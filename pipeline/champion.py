@@ -255,7 +255,7 @@ def settle(market: str) -> None:
         champion = read_champion(market)
         entries = [champion.decision] if champion and champion.decision else []
         for place in _verdicts(market):
-            if place.name not in known and not _is_past(market, place):
+            if place.name not in known and not is_past(market, place):
                 entries.extend(_refusal(market, place, champion))
         new = [entry for entry in entries if entry["id"] not in known]
         if new:
@@ -302,6 +302,13 @@ def write_receipt(market: str, place: Path, *, is_past: bool = False) -> None:
     store.replace_text(_receipt(market, place), _PAST if is_past else "{}\n")
 
 
+def is_past(market: str, place: Path) -> bool:
+    """Say whether a verdict only says what would have been decided."""
+    with suppress(OSError, UnicodeDecodeError):
+        return _receipt(market, place).read_text(encoding="utf-8") == _PAST
+    return False
+
+
 def drop_receipts(place: Path) -> None:
     """Drop the receipt of a verdict that is gone."""
     for receipt in (paths.DATA / "champion" / "receipts").glob(f"*-{place.name}.json"):
@@ -337,13 +344,6 @@ def highest_version(market: str) -> int:
     told = [entry.get(key) for entry in read_journal(market) for key in ("from", "to", "version")]
     known = [*told, *(versions(market) if champion else ()), *(champion.barred if champion else ())]
     return max((int(version) for version in known if is_version(version)), default=0)
-
-
-def _is_past(market: str, place: Path) -> bool:
-    """Say whether a verdict only says what would have been decided."""
-    with suppress(OSError, UnicodeDecodeError):
-        return _receipt(market, place).read_text(encoding="utf-8") == _PAST
-    return False
 
 
 def _entry(market: str, verdict: Mapping[str, Any], place: Path) -> dict[str, Any]:

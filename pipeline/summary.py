@@ -8,6 +8,8 @@ from typing import Any
 from pipeline.listing import NOT_RATED, RATINGS
 from pipeline.stages.check import most_rejected
 
+OF_A_PAST_NIGHT = "later nights are done: this is what would have been decided, and nothing moves"
+
 _SHOWN = 12  # reasons, and names in a list
 _ERRORS = {"mae": "mean error", "median_ape": "median error"}
 

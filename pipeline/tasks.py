@@ -640,8 +640,9 @@ class Promote(NightStage):
         )
 
     def summary(self) -> list[str]:
-        """Tell the verdict with its reasons."""
-        return summary.tell_verdict(json.loads((self.folder / champion.VERDICT).read_bytes()))
+        """Tell the verdict with its reasons, and whether anything followed from it."""
+        told = summary.tell_verdict(json.loads((self.folder / champion.VERDICT).read_bytes()))
+        return [*told, *([summary.OF_A_PAST_NIGHT] if champion.is_past(self.market, self.folder) else [])]
 
     def challenger_fingerprint(self) -> str | None:
         """Return the fingerprint of the judged model, None where it is not fitted yet."""

@@ -25,6 +25,7 @@ MOST_COMMON = 20
 STEPS = 25
 MAX_BATCH = 20_000
 CARS_ALONE = 15
+MOST_STEPPED = 1_000
 
 
 def main() -> None:
@@ -41,6 +42,7 @@ def main() -> None:
     figures |= {"model_mb": (out / "model.skops").stat().st_size / 1e6, **time_prices(model, test)}
     (out / "model.skops").unlink()
     sweep_depreciation(model, train, facts["kinds"]).to_parquet(out / "depreciation.parquet")
+    step_judged(model, test).to_parquet(out / "steps.parquet")
     (out / "figures.json").write_text(json.dumps(figures), encoding="utf-8")
 
 
@@ -66,6 +68,27 @@ def sweep_depreciation(model: PriceModel, train: pd.DataFrame, kinds: dict[str, 
     grid = pd.DataFrame(_sweep(train, kinds)).astype({name: train[name].dtype for name in kinds})
     asked = grid[["make", "model", "moved", "value"]]
     return asked.assign(estimate=np.exp(model.recipe.predict_log(grid)))
+
+
+def step_judged(model: PriceModel, test: pd.DataFrame) -> pd.DataFrame:
+    """Estimate judged cars as they are and one step on: a year older, or driven a tenth further, all else the same.
+
+    Columns: moved (year or mileage_km), before, after. A car without a mileage is not driven.
+    """
+    cars = test.sample(min(MOST_STEPPED, len(test)), random_state=0)
+    driven = cars[cars["mileage_km"].notna()]
+    further = (driven["mileage_km"].astype(float) * 1.1).round().astype(cars["mileage_km"].dtype)
+    steps = {"year": (cars, cars.assign(year=cars["year"] - 1)), "mileage_km": (driven, driven.assign(mileage_km=further))}
+    estimated = [
+        pd.DataFrame(
+            {
+                "moved": moved,
+                **{name: np.exp(model.recipe.predict_log(one)) for name, one in zip(("before", "after"), pair, strict=True)},
+            }
+        )
+        for moved, pair in steps.items()
+    ]
+    return pd.concat(estimated, ignore_index=True)
 
 
 def _sweep(train: pd.DataFrame, kinds: dict[str, Kind]) -> Iterator[dict[str, object]]:

@@ -160,13 +160,8 @@ def show_outcome(outcome: Outcome, served: ServedModel, told: Words, asked: floa
     page.origin(served)
 
 
-def show_why(
-    served: ServedModel, terms: Market, car: dict[str, str], estimate: float, listings: pd.DataFrame, told: Words
-) -> None:
-    """Draw what moved the price from that of the typical car to this estimate.
-
-    The explanation's own is of a larger batch, which single precision may put a unit of money away.
-    """
+def show_why(served: ServedModel, terms: Market, car: dict[str, str], listings: pd.DataFrame, told: Words) -> None:
+    """Draw what moved the price from that of the typical car to this estimate."""
     explanation = valuing.explain_car(served, terms, car, listings.head(0)).explanation
     felt = [change for change in explanation.contributions if abs(change.amount) >= 1]  # in money that is shown without decimals
     shown, rest = felt[:_SHOWN], felt[_SHOWN:]
@@ -189,7 +184,11 @@ def show_why(
             )
         )
         return
-    page.draw(charts.draw_contributions((start, explanation.typical_estimate), (told.say("This car"), estimate), changes, told))
+    page.draw(
+        charts.draw_contributions(
+            (start, explanation.typical_estimate), (told.say("This car"), explanation.estimate), changes, told
+        )
+    )
     st.caption(
         told.say(
             "Each bar is a feature's share of the difference, averaged over all orders in which they could be changed (Shapley values)."
@@ -316,7 +315,7 @@ def show(versions: list[Version], state: MarketState, terms: Market, told: Words
         elif outcome.estimate is None:
             st.info(told.say("There is no price to explain."))
         elif part == "why":
-            show_why(served, terms, car, outcome.estimate, listings, told)
+            show_why(served, terms, car, listings, told)
         else:
             show_age(served, terms, car, outcome, told)
 

@@ -25,11 +25,13 @@ MIN_GAIN = 0.0015
 BLOCKS_TRIED = 3
 ROWS_TRIED = 1_500
 FLOAT = np.float32
-# Lengths in the scale of the inputs. They are not learnt: the loss hardly feels them, but shorter ones, and a likeness that ends
-# with mileage too, let an estimate follow the chance prices of single years and listings, so that it rises and falls as a car ages.
-NARROW_YEARS = FLOAT(2.0)
-TWIN_YEARS = FLOAT(0.15)
-TWIN_MILEAGE = FLOAT(0.001)  # the same advert once more, hardly another car
+# Lengths in the scale of the inputs. They are not learnt: the loss hardly feels them, but shorter ones, rougher likenesses and one
+# that ends with mileage too let an estimate follow the chance prices of single years and listings, so that it rises and falls as a
+# car ages.
+NARROW_YEARS = FLOAT(1.0)
+TWIN_YEARS = FLOAT(0.3)
+TWIN_LOG_MILEAGE = FLOAT(1e-4)  # ten kilometres of 100,000: the same advert once more, hardly another car
+NOT_TOLD = -1.0  # mileage; one that is told is not negative
 ROWS_AT_A_TIME = 256
 CELLS_AT_A_TIME = 32_768  # of the covariance: half a dozen arrays of so many stay in the processor's cache
 FEW_LEVELS = 32  # more make a product of matrices slower than comparing
@@ -62,11 +64,14 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Listings as the covariance sees them; `identities` are codes of car, family and make."""
+    """Listings as the covariance sees them; `identities` are codes of car, family and make.
+
+    `log_mileage` is scaled, and in the middle where it is missing; `told_mileage` is neither, and below all others where it is.
+    """
 
     year: np.ndarray
     log_mileage: np.ndarray
-    mileage: np.ndarray
+    told_mileage: np.ndarray
     numbers: np.ndarray
     codes: np.ndarray
     identities: np.ndarray
@@ -76,7 +81,7 @@ class Inputs:
 
     def take(self, rows: np.ndarray) -> Inputs:
         """Return these rows alone."""
-        return Inputs(self.year[rows], self.log_mileage[rows], self.mileage[rows], self.numbers[rows],
+        return Inputs(self.year[rows], self.log_mileage[rows], self.told_mileage[rows], self.numbers[rows],
                       self.codes[rows], self.identities[rows])  # fmt: skip
 
 
@@ -112,7 +117,8 @@ class Process:
             rows, block = order[block_of[order] == number], self.blocks[number]
             for start in range(0, len(rows), ROWS_AT_A_TIME):
                 part = rows[start : start + ROWS_AT_A_TIME]
-                predictions[part] = covariance(inputs.take(part), block.inputs, self.settings) @ block.weights
+                # Large weights of both signs cancel: in single precision the sum would depend on how many are summed at a time.
+                predictions[part] = covariance(inputs.take(part), block.inputs, self.settings) @ block.weights.astype(np.float64)
         return predictions + self.level
 
 
@@ -145,13 +151,14 @@ def scale(encoded: Encoded, scaling: Scaling) -> Inputs:
         flags.append(np.isnan(values))
         columns[name] = np.nan_to_num(np.clip(values, -5, 5)).astype(FLOAT)
     nothing = np.zeros(len(encoded), FLOAT)
+    told_mileage = encoded.numbers[:, encoded.number_names.index("log_mileage")] if "log_mileage" in columns else nothing
     rest = [columns[name] for name in columns if name not in {"year", "mileage_km", "log_mileage"}]
     missing = [flag.astype(FLOAT) for flag, name in zip(flags, columns, strict=True) if name != "log_mileage"]
     codes = [encoded.code(name) for name in scaling.categories]
     return Inputs(
         columns.get("year", nothing),
         columns.get("log_mileage", nothing),
-        columns.get("mileage_km", nothing),
+        np.nan_to_num(told_mileage, nan=NOT_TOLD).astype(FLOAT),
         np.column_stack([*rest, *missing]) if rest or missing else np.zeros((len(encoded), 0), FLOAT),
         np.column_stack(codes).astype(np.int32) if codes else np.zeros((len(encoded), 0), np.int32),
         np.column_stack([encoded.code(name) for name in IDENTITIES]),
@@ -466,7 +473,7 @@ class _Sides:
 
     year: tuple[np.ndarray, np.ndarray]
     log_mileage: tuple[np.ndarray, np.ndarray]
-    mileage: tuple[np.ndarray, np.ndarray]
+    told_mileage: tuple[np.ndarray, np.ndarray]
     numbers: list[tuple[np.ndarray, np.ndarray]]
     left_words: np.ndarray
     right_words: np.ndarray
@@ -494,7 +501,7 @@ def _line_up(left: Inputs, right: Inputs, value: Mapping[str, np.float32]) -> _S
     return _Sides(
         year=_multiply(left.year, right.year, root / value["wide_year"]),
         log_mileage=_multiply(left.log_mileage, right.log_mileage, root / value["wide_mileage"]),
-        mileage=_multiply(left.mileage, right.mileage, 1 / TWIN_MILEAGE),
+        told_mileage=_multiply(left.told_mileage, right.told_mileage, 1 / TWIN_LOG_MILEAGE),
         numbers=numbers,
         left_words=np.hstack(left_words),
         right_words=np.vstack(right_words),
@@ -519,8 +526,10 @@ def _covary(sides: _Sides, rows: slice, value: Mapping[str, np.float32], result:
     result *= _share(same, value, "wide", spare)
 
     np.sqrt(squared_years, out=far)
-    far *= -value["wide_year"] / FLOAT(np.sqrt(3)) / NARROW_YEARS
-    np.exp(np.subtract(far, decay, out=far), out=far)
+    far *= value["wide_year"] / NARROW_YEARS
+    np.exp(np.negative(np.add(far, decay, out=spare), out=spare), out=spare)
+    far += FLOAT(1)
+    far *= spare  # Matérn 3/2 here, too: smooth enough that the years of a car go together
     result += np.multiply(far, _share(same, value, "narrow", spare), out=far)
 
     columns, is_same = same[0]
@@ -539,7 +548,7 @@ def _decay(sides: _Sides, rows: slice, decay: np.ndarray, spare: np.ndarray) -> 
 
 def _twins(sides: _Sides, rows: slice, columns: slice, decay: np.ndarray, value: Mapping[str, np.float32]) -> np.ndarray:
     """Return how nearly these columns' listings are the very same as those of the rows, 0–1."""
-    (our_years, their_years), (our_mileages, their_mileages) = sides.year, sides.mileage
+    (our_years, their_years), (our_mileages, their_mileages) = sides.year, sides.told_mileage
     apart = np.abs(our_years[rows, None] - their_years[columns])
     apart *= value["wide_year"] / FLOAT(np.sqrt(3)) / TWIN_YEARS
     apart += np.abs(our_mileages[rows, None] - their_mileages[columns])

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from dashboard import reading, valuing
+from dashboard.charts import prices as charts
 from pipeline import paths
 from pipeline.market_files import load_market
 from pipeline.serving import load_seat
@@ -106,6 +107,15 @@ class TestAroundIt:
         assert "Year" in list(table["What"])
         typical = estimate - sum(signed)
         assert typical > estimate  # an older car is cheaper than the typical one
+
+    def test_the_bars_end_at_the_price_above_them(self, project, open_page, monkeypatch):
+        drawn = []
+        draw = charts.draw_contributions
+        monkeypatch.setattr(charts, "draw_contributions", lambda start, end, *rest: drawn.append(end) or draw(start, end, *rest))
+        app = open_page("price")
+        number(app, "year-").set_value(number(app, "year-").value - 4)
+        app.run()
+        assert round(drawn[-1][1]) == figure(app.metric[0].value)
 
     def test_comparable_adverts_are_of_the_model_and_link_to_the_web_alone(self, project, open_page):
         app = open_page("price", part="near")

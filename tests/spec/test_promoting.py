@@ -23,6 +23,7 @@ from pipeline.incremental.digests import digest_file, digest_value
 from pipeline.services import registry
 from pipeline.services.answers import ANSWERS_FILE
 from pipeline.serving import ChampionUnusable, NoChampion, load_seat, resolve_model
+from pipeline.summary import OF_A_PAST_NIGHT
 
 from .conftest import Project, copied
 from .test_scoring import day_after, nights, remove
@@ -71,6 +72,14 @@ def alias(name: str) -> str | None:
 
 def verdict(project: Project) -> dict:
     return json.loads((project.result("promote") / "verdict.json").read_text())
+
+
+def said_at_the_end(project: Project, as_of: date, **settings: str) -> list[str]:
+    """Run, and return what Promote says of it."""
+    project.run(as_of=as_of, **settings)
+    with project.settings(**settings):
+        project.forget()
+        return Promote(market="tiny", as_of=as_of).summary()
 
 
 def undo(project: Project, **options: object) -> int:
@@ -125,9 +134,17 @@ def test_an_earlier_night_says_what_would_have_been_and_moves_nothing(project: P
     project.run(as_of=day_after(max(nights(project)), 3), **OTHER)
     before = (paths.champion("tiny").read_bytes(), paths.journal("tiny").read_bytes(), project.current())
 
-    project.run(as_of=date.fromisoformat(max(nights(project))), Promote_max_worse_share="0.9")
+    told = said_at_the_end(project, date.fromisoformat(max(nights(project))), Promote_max_worse_share="0.9")
 
     assert (paths.champion("tiny").read_bytes(), paths.journal("tiny").read_bytes(), project.current()) == before
+    assert told[-1] == OF_A_PAST_NIGHT
+
+
+def test_a_night_that_is_not_past_does_not_say_so(project: Project) -> None:
+    told = said_at_the_end(project, day_after(max(nights(project)), 3), **OTHER)
+
+    assert told[0].endswith("promoted")
+    assert OF_A_PAST_NIGHT not in told
 
 
 def test_neither_has_learnt_from_what_judges_both(project: Project) -> None:

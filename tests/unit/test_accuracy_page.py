@@ -166,3 +166,12 @@ def test_mileage_is_judged_within_half_a_step():
         {"make": "a", "model": "b", "year": 2010, "mileage_km": [4_000, 6_000, 16_000], "price": 100.0, "estimate": 100.0}
     )
     assert len(depreciation.ask_unseen([curve], cars)) == 2
+
+
+def test_a_judged_car_that_is_dearer_for_its_step_is_counted_and_one_that_is_cheaper_is_not():
+    seeds = [
+        pd.DataFrame({"before": [100.0, 100.0], "after": [90.0, 103.0]}),
+        pd.DataFrame({"before": [200.0, 200.0], "after": [201.0, 214.0]}),
+    ]
+    row = tables.show_stepped({("uk", "year"): seeds}).splitlines()[-1]
+    assert [cell.strip() for cell in row.strip("|").split("|")] == ["uk", "a year older", "4", "50.0%", "25.0%", "7.0%"]

@@ -130,10 +130,54 @@ def test_the_same_car_a_hundred_times_can_be_fitted():
 def test_what_equipment_is_worth_does_not_change_with_mileage():
     encoded, _, _ = draw(60)
     inputs = scale(encoded, learn_scaling(encoded))
-    driven = replace(inputs, log_mileage=inputs.log_mileage + 2, mileage=inputs.mileage + 2)
+    driven = replace(inputs, log_mileage=inputs.log_mileage + 2, told_mileage=inputs.told_mileage + 2)
     narrow = START | {name: 0 for name in START if name.endswith(("_wide", "_twin"))}
     np.testing.assert_allclose(covariance(driven, inputs, narrow), covariance(inputs, inputs, narrow), atol=1e-6)
     assert np.abs(covariance(driven, inputs, START) - covariance(inputs, inputs, START)).max() > 0.1
+
+
+TWINS_ALONE = dict.fromkeys(START, 0.0) | {
+    "car_twin": 1.0,
+    "wide_year": START["wide_year"],
+    "wide_mileage": START["wide_mileage"],
+}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "likeness"),
+    [
+        (100_000, 100_000, 1.0),
+        (100_000, 100_001, pytest.approx(0.91, abs=0.02)),
+        (100_000, 100_200, pytest.approx(0, abs=1e-4)),  # another car of much the same mileage
+        (10, 40, pytest.approx(0, abs=1e-4)),  # nearly new cars, too
+        (np.nan, np.nan, 1.0),
+        (np.nan, 60_000, pytest.approx(0, abs=1e-4)),  # a mileage that is not told is not the middle one
+        (np.nan, 0, pytest.approx(0, abs=1e-4)),
+    ],
+)
+def test_the_same_advert_once_more_has_the_same_mileage(ours, theirs, likeness):
+    mileages = np.r_[np.linspace(20_000, 100_000, 9), ours, theirs]  # 60,000 is the middle one
+    listings = pd.DataFrame({"make": "a", "model": "b", "year": 2010.0, "mileage_km": mileages})
+    listings.loc[0, ["model", "year"]] = ["c", 2011]
+    encoded = encode(listings, learn_encoding(listings, KINDS))
+    inputs = scale(encoded, learn_scaling(encoded))
+    assert covariance(inputs.take(np.array([9])), inputs.take(np.array([10])), TWINS_ALONE)[0, 0] == likeness
+
+
+@pytest.mark.parametrize("kind", ["wide", "narrow"])
+def test_the_years_of_a_car_go_together(kind):
+    """Over half the years the likeness falls by less than half as much: a rough one, by half, lets single years go their own way."""
+    settings = dict.fromkeys(START, 0.0) | {
+        f"car_{kind}": 1.0,
+        "wide_year": START["wide_year"],
+        "wide_mileage": START["wide_mileage"],
+    }
+    encoded, _, _ = draw(60)
+    one = scale(encoded, learn_scaling(encoded)).take(np.array([0]))
+    itself, half_a_year, a_year = (
+        covariance(one, replace(one, year=one.year + np.float32(apart)), settings)[0, 0] for apart in (0, 0.125, 0.25)
+    )
+    assert 0 < itself - half_a_year < 0.35 * (itself - a_year)
 
 
 def test_settings_are_tried_on_whole_cars_and_none_fills_a_block():
