@@ -526,9 +526,9 @@ def _covary(sides: _Sides, rows: slice, value: Mapping[str, np.float32], result:
     result *= _share(same, value, "wide", spare)
 
     np.sqrt(squared_years, out=far)
-    far *= value["wide_year"] / NARROW_YEARS
-    np.exp(np.negative(np.add(far, decay, out=spare), out=spare), out=spare)
-    far += FLOAT(1)
+    far *= -value["wide_year"] / NARROW_YEARS
+    np.exp(np.subtract(far, decay, out=spare), out=spare)
+    np.subtract(FLOAT(1), far, out=far)
     far *= spare  # Matérn 3/2 here, too: smooth enough that the years of a car go together
     result += np.multiply(far, _share(same, value, "narrow", spare), out=far)
 
