@@ -11,6 +11,8 @@ import pandas as pd
 
 AGAINST = 0.01  # a step that is smaller is no wiggle that a person would see
 NEWER_IS_DEARER = {"year": 1, "mileage_km": -1}
+ALIKE_YEARS = 2
+ALIKE_MILEAGE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,22 @@ def read_curves(folder: Path, moved: str) -> list[Curve]:
         for (make, model), curve in swept.groupby(["make", "model"])
         if len(curve) > 1
     ]
+
+
+def are_usual(curve: Curve, cars: pd.DataFrame) -> np.ndarray:
+    """Say which steps lie where cars alike in the rest do: from the 5th percentile of their mileages, or years, to the 95th.
+
+    `cars`, those learnt from, has make, model, year, mileage_km. The rest is the median year, two years about it, or the median mileage, a
+    third of it about it: a car of ten years that has run 20,000 km is asked about in a curve, and hardly ever offered.
+    """
+    own = cars[(cars["make"] == curve.make) & (cars["model"] == curve.model)]
+    years, mileages = (own[name].astype(float) for name in ("year", "mileage_km"))
+    if curve.moved == "year":
+        found = years[(mileages - mileages.median()).abs() <= ALIKE_MILEAGE * mileages.median()]
+    else:
+        found = mileages[(years - years.median()).abs() <= ALIKE_YEARS]
+    low, high = found.quantile([0.05, 0.95])
+    return np.asarray((curve.values[:-1] >= low) & (curve.values[1:] <= high))
 
 
 def ask_unseen(curves: Sequence[Curve], cars: pd.DataFrame) -> pd.DataFrame:

@@ -279,6 +279,7 @@ def show_groups(judged: pd.DataFrame) -> str:
 
 def _show_depreciation(fits: pd.DataFrame, cache: Path) -> list[str]:
     curves: dict[tuple[str, str], list[Curve]] = defaultdict(list)
+    usual: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
     asked: dict[tuple[str, str], list[pd.DataFrame]] = defaultdict(list)
     stepped: dict[tuple[str, str], list[pd.DataFrame]] = defaultdict(list)
     for fit in fits.itertuples():
@@ -286,12 +287,14 @@ def _show_depreciation(fits: pd.DataFrame, cache: Path) -> list[str]:
         steps = pd.read_parquet(cache / "fits" / part / "full/steps.parquet")
         cars = pd.read_parquet(cache / "parts" / part / "test.parquet", columns=["make", "model", "year", "mileage_km", "price"])
         cars = cars.join(pd.read_parquet(cache / "fits" / part / "full/estimates.parquet", columns=["estimate"]))
+        learnt = pd.read_parquet(cache / "parts" / part / "train.parquet", columns=["make", "model", "year", "mileage_km"])
         for moved in MOVED:
             found = depreciation.read_curves(cache / "fits" / part / "full", moved)
             curves[str(fit.market), moved] += found
+            usual[str(fit.market), moved] += [curve.against[depreciation.are_usual(curve, learnt)] for curve in found]
             asked[str(fit.market), moved].append(depreciation.ask_unseen(found, cars))
             stepped[str(fit.market), moved].append(steps[steps["moved"] == moved])
-    return [show_depreciation(curves), show_stepped(stepped), show_unseen(asked)]
+    return [show_depreciation(curves, usual), show_stepped(stepped), show_unseen(asked)]
 
 
 def show_stepped(stepped: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> str:
@@ -310,21 +313,28 @@ def show_stepped(stepped: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> s
     return "\n".join(["### Judged cars, one step on", "", note, "", *_table(titles, lines)])
 
 
-def show_depreciation(found: Mapping[tuple[str, str], Sequence[Curve]]) -> str:
-    """Show how often and how far an estimate goes against the direction, over the most common cars."""
+def show_depreciation(
+    found: Mapping[tuple[str, str], Sequence[Curve]], usual: Mapping[tuple[str, str], Sequence[np.ndarray]]
+) -> str:
+    """Show how often and how far an estimate goes against the direction, over the most common cars; `usual` holds their usual steps."""
     lines = []
     for (market, moved), curves in found.items():
-        against = np.concatenate([curve.against for curve in curves])
-        ends = sum(curve.ends_against for curve in curves)
-        shares = [f"{(against > limit).mean():.1%}" for limit in (AGAINST, 5 * AGAINST)]
-        largest = f"{max(against.max(), 0):.1%}"
-        lines.append(_row(market, MOVED[moved], f"{len(against):,}", *shares, largest, f"{ends} of {len(curves)}"))
+        ends = f"{sum(curve.ends_against for curve in curves)} of {len(curves)}"
+        lines.append(_row(market, MOVED[moved], *_tell_against([curve.against for curve in curves]), ends))
+        lines.append(_row("", "– where such cars are", *_tell_against(usual[market, moved]), ""))
     note = (
         "The 20 most common cars of each market and seed, from the 5th percentile of their years and mileages to the 95th, all else typical of the "
-        "car: years one by one, mileage in 24 equal steps. Against the direction: dearer for being older or driven further."
+        "car: years one by one, mileage in 24 equal steps. Against the direction: dearer for being older or driven further. Where such cars are: from the 5th "
+        "percentile to the 95th of the mileages of those within two years of the car's typical one, and of the years of those within a third of its typical mileage."
     )
     titles = ["", "", "steps", "more than 1 % against", "more than 5 %", "the largest", "cars that end more than 1 % against"]
     return "\n".join([note, "", *_table(titles, lines)])
+
+
+def _tell_against(steps: Sequence[np.ndarray]) -> list[str]:
+    against = np.concatenate(steps)
+    shares = [f"{(against > limit).mean():.1%}" for limit in (AGAINST, 5 * AGAINST)]
+    return [f"{len(against):,}", *shares, f"{max(against.max(), 0):.1%}"]
 
 
 def show_unseen(asked: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> str:

@@ -175,3 +175,23 @@ def test_a_judged_car_that_is_dearer_for_its_step_is_counted_and_one_that_is_che
     ]
     row = tables.show_stepped({("uk", "year"): seeds}).splitlines()[-1]
     assert [cell.strip() for cell in row.strip("|").split("|")] == ["uk", "a year older", "4", "50.0%", "25.0%", "7.0%"]
+
+
+def test_a_step_is_usual_where_cars_of_like_age_have_driven_so_far():
+    old, new = (
+        pd.DataFrame({"year": 2010.0, "mileage_km": np.linspace(100_000, 200_000, 50)}),
+        pd.DataFrame({"year": 2020.0, "mileage_km": [5_000.0] * 9}),
+    )
+    cars = pd.concat([old, new]).assign(make="Dacia", model="Logan")
+    curve = depreciation.Curve(
+        "Dacia", "Logan", "mileage_km", np.array([5_000.0, 110_000, 150_000, 190_000, 230_000]), np.ones(5)
+    )
+    assert depreciation.are_usual(curve, cars).tolist() == [False, True, True, False]
+
+
+def test_a_step_is_usual_where_cars_of_like_mileage_are_so_old():
+    cars = pd.DataFrame({"year": [*range(2000, 2021), *[2021.0] * 9], "mileage_km": [*[100_000.0] * 21, *[1_000.0] * 9]}).assign(
+        make="Dacia", model="Logan"
+    )
+    curve = depreciation.Curve("Dacia", "Logan", "year", np.array([1995.0, 2001, 2010, 2019, 2021]), np.ones(5))
+    assert depreciation.are_usual(curve, cars).tolist() == [False, True, True, False]
