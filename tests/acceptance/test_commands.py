@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -35,7 +36,7 @@ def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) 
     assert pasted == (0, printed)
     code, plain = project.run(sys.executable, "-m", "pipeline", "explain", *SMALL, PYTHONIOENCODING="ascii")
     assert (code, plain) == (0, printed.replace("├", "?").replace("─", "?").replace("└", "?").replace("│", "?"))
-    assert project.run("sh", "-c", f"{sys.executable} -m pipeline explain | true") == (0, "")
+    assert project.run("sh", "-c", f"{shlex.quote(sys.executable)} -m pipeline explain | true") == (0, "")
 
     assert project.evaluate()[0] == 0
     code, printed = project.pipeline("explain", *SMALL)

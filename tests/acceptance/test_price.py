@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -246,7 +247,7 @@ def test_no_room_leaves_the_old_file_as_it_was(trained: Project, tmp_path: Path)
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_screen_is_said(trained: Project, cars: Path) -> None:
-    code, printed = trained.run("sh", "-c", f"{' '.join(COMMAND)} --input {cars} >/dev/full")
+    code, printed = trained.run("sh", "-c", f"{shlex.join(COMMAND)} --input {shlex.quote(str(cars))} >/dev/full")
     assert code == 30, printed
     assert "cannot write the standard output" in printed
 
@@ -254,7 +255,7 @@ def test_a_full_screen_is_said(trained: Project, cars: Path) -> None:
 def test_whoever_has_seen_enough_may_stop_reading(trained: Project, tmp_path: Path) -> None:
     path = tmp_path / "cars.csv"
     path.write_text(CARS.splitlines()[0] + "\n" + "Dacia,Logan,2015,100 000,x\n" * 30_000, encoding="utf-8")
-    code, printed = trained.run("sh", "-c", f"{' '.join(COMMAND)} --input {path} | head -1")
+    code, printed = trained.run("sh", "-c", f"{shlex.join(COMMAND)} --input {shlex.quote(str(path))} | head -1")
     assert code == 0
     assert "Traceback" not in printed
 
