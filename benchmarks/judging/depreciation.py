@@ -11,29 +11,33 @@ import pandas as pd
 
 AGAINST = 0.01  # a step that is smaller is no wiggle that a person would see
 NEWER_IS_DEARER = {"year": 1, "mileage_km": -1}
-ALIKE_YEARS = 2
-ALIKE_MILEAGE = 1 / 3
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The estimates of one common car over years or mileages, in the order of `values`, all else typical of the car."""
+    """The estimates of one common car over years or mileages, in the order of `values`, all else typical of the car.
+
+    `is_priced` says where the model stands by them: elsewhere it extrapolates.
+    """
 
     make: str
     model: str
     moved: str
     values: np.ndarray
     estimates: np.ndarray
+    is_priced: np.ndarray
 
     @property
     def against(self) -> np.ndarray:
-        """How far each step goes against the direction, as a share; below 0 where it goes with it."""
-        return -NEWER_IS_DEARER[self.moved] * np.diff(self.estimates) / self.estimates[:-1]
+        """How far each step goes against the direction, as a share: below 0 where it goes with it, NaN where an end is not priced."""
+        steps = -NEWER_IS_DEARER[self.moved] * np.diff(self.estimates) / self.estimates[:-1]
+        return np.where(self.is_priced[1:] & self.is_priced[:-1], steps, np.nan)
 
     @property
     def ends_against(self) -> bool:
-        """Whether the last estimate is against the first."""
-        return bool(-NEWER_IS_DEARER[self.moved] * (self.estimates[-1] / self.estimates[0] - 1) > AGAINST)
+        """Whether the last estimate that is priced is against the first."""
+        priced = self.estimates[self.is_priced]
+        return len(priced) > 1 and bool(-NEWER_IS_DEARER[self.moved] * (priced[-1] / priced[0] - 1) > AGAINST)
 
 
 def read_curves(folder: Path, moved: str) -> list[Curve]:
@@ -41,26 +45,10 @@ def read_curves(folder: Path, moved: str) -> list[Curve]:
     swept = pd.read_parquet(folder / "depreciation.parquet")
     swept = swept[swept["moved"] == moved].sort_values("value")
     return [
-        Curve(str(make), str(model), moved, curve["value"].to_numpy(), curve["estimate"].to_numpy())
+        Curve(str(make), str(model), moved, *(curve[name].to_numpy() for name in ("value", "estimate", "is_priced")))
         for (make, model), curve in swept.groupby(["make", "model"])
         if len(curve) > 1
     ]
-
-
-def are_usual(curve: Curve, cars: pd.DataFrame) -> np.ndarray:
-    """Say which steps lie where cars alike in the rest do: from the 5th percentile of their mileages, or years, to the 95th.
-
-    `cars`, those learnt from, has make, model, year, mileage_km. The rest is the median year, two years about it, or the median mileage, a
-    third of it about it: a car of ten years that has run 20,000 km is asked about in a curve, and hardly ever offered.
-    """
-    own = cars[(cars["make"] == curve.make) & (cars["model"] == curve.model)]
-    years, mileages = (own[name].astype(float) for name in ("year", "mileage_km"))
-    if curve.moved == "year":
-        found = years[(mileages - mileages.median()).abs() <= ALIKE_MILEAGE * mileages.median()]
-    else:
-        found = mileages[(years - years.median()).abs() <= ALIKE_YEARS]
-    low, high = found.quantile([0.05, 0.95])
-    return np.asarray((curve.values[:-1] >= low) & (curve.values[1:] <= high))
 
 
 def ask_unseen(curves: Sequence[Curve], cars: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from benchmarks.peers.accuracy.fit import peak_mb
 from pipeline.listing import Kind
 from pipeline.services.models import save_model
 from pipeline.stages.train import Hyperparameters, PriceModel, fit_model
+from pipeline.valuation.domain import PRICED
 
 LEVEL = 0.9
 MOST_COMMON = 20
@@ -63,32 +64,33 @@ def time_prices(model: PriceModel, test: pd.DataFrame) -> dict[str, float]:
 def sweep_depreciation(model: PriceModel, train: pd.DataFrame, kinds: dict[str, Kind]) -> pd.DataFrame:
     """Estimate the most common cars over years and mileages, each alone with all else typical of the car.
 
-    Columns: make, model, moved (year or mileage_km), value, estimate; the values go from a car's 5th percentile to its 95th.
+    Columns: make, model, moved (year or mileage_km), value, estimate, is_priced; years go from a car's 5th percentile to its 95th, mileages
+    from nothing to that.
     """
     grid = pd.DataFrame(_sweep(train, kinds)).astype({name: train[name].dtype for name in kinds})
-    asked = grid[["make", "model", "moved", "value"]]
-    return asked.assign(estimate=np.exp(model.recipe.predict_log(grid)))
+    return grid[["make", "model", "moved", "value"]].join(_appraise(model, grid))
 
 
 def step_judged(model: PriceModel, test: pd.DataFrame) -> pd.DataFrame:
     """Estimate judged cars as they are and one step on: a year older, or driven a tenth further, all else the same.
 
-    Columns: moved (year or mileage_km), before, after. A car without a mileage is not driven.
+    Columns: moved (year or mileage_km), before, after. A car without a mileage is not driven; only cars that are priced before and after.
     """
     cars = test.sample(min(MOST_STEPPED, len(test)), random_state=0)
     driven = cars[cars["mileage_km"].notna()]
     further = (driven["mileage_km"].astype(float) * 1.1).round().astype(cars["mileage_km"].dtype)
     steps = {"year": (cars, cars.assign(year=cars["year"] - 1)), "mileage_km": (driven, driven.assign(mileage_km=further))}
-    estimated = [
-        pd.DataFrame(
-            {
-                "moved": moved,
-                **{name: np.exp(model.recipe.predict_log(one)) for name, one in zip(("before", "after"), pair, strict=True)},
-            }
-        )
-        for moved, pair in steps.items()
-    ]
-    return pd.concat(estimated, ignore_index=True)
+    found = []
+    for moved, (before, after) in steps.items():
+        left, right = _appraise(model, before), _appraise(model, after)
+        both = pd.DataFrame({"moved": moved, "before": left["estimate"], "after": right["estimate"]})
+        found.append(both[left["is_priced"] & right["is_priced"]])
+    return pd.concat(found, ignore_index=True)
+
+
+def _appraise(model: PriceModel, cars: pd.DataFrame) -> pd.DataFrame:
+    appraised = model.appraise(cars)
+    return appraised[["estimate"]].assign(is_priced=appraised["status"] == PRICED)
 
 
 def _sweep(train: pd.DataFrame, kinds: dict[str, Kind]) -> Iterator[dict[str, object]]:
@@ -97,7 +99,7 @@ def _sweep(train: pd.DataFrame, kinds: dict[str, Kind]) -> Iterator[dict[str, ob
         typical = {name: _typical(cars[name], kind) for name, kind in kinds.items()}
         for moved in ("year", "mileage_km"):
             low, high = cars[moved].quantile([0.05, 0.95])
-            values = np.arange(round(low), round(high) + 1) if moved == "year" else np.linspace(low, high, STEPS)
+            values = np.arange(round(low), round(high) + 1) if moved == "year" else np.linspace(0, high, STEPS)
             for value in values:
                 yield {**typical, moved: float(value), "moved": moved, "value": float(value)}
 

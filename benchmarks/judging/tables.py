@@ -279,7 +279,6 @@ def show_groups(judged: pd.DataFrame) -> str:
 
 def _show_depreciation(fits: pd.DataFrame, cache: Path) -> list[str]:
     curves: dict[tuple[str, str], list[Curve]] = defaultdict(list)
-    usual: dict[tuple[str, str], list[np.ndarray]] = defaultdict(list)
     asked: dict[tuple[str, str], list[pd.DataFrame]] = defaultdict(list)
     stepped: dict[tuple[str, str], list[pd.DataFrame]] = defaultdict(list)
     for fit in fits.itertuples():
@@ -287,14 +286,12 @@ def _show_depreciation(fits: pd.DataFrame, cache: Path) -> list[str]:
         steps = pd.read_parquet(cache / "fits" / part / "full/steps.parquet")
         cars = pd.read_parquet(cache / "parts" / part / "test.parquet", columns=["make", "model", "year", "mileage_km", "price"])
         cars = cars.join(pd.read_parquet(cache / "fits" / part / "full/estimates.parquet", columns=["estimate"]))
-        learnt = pd.read_parquet(cache / "parts" / part / "train.parquet", columns=["make", "model", "year", "mileage_km"])
         for moved in MOVED:
             found = depreciation.read_curves(cache / "fits" / part / "full", moved)
             curves[str(fit.market), moved] += found
-            usual[str(fit.market), moved] += [curve.against[depreciation.are_usual(curve, learnt)] for curve in found]
             asked[str(fit.market), moved].append(depreciation.ask_unseen(found, cars))
             stepped[str(fit.market), moved].append(steps[steps["moved"] == moved])
-    return [show_depreciation(curves, usual), show_stepped(stepped), show_unseen(asked)]
+    return [show_depreciation(curves), show_stepped(stepped), show_unseen(asked)]
 
 
 def show_stepped(stepped: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> str:
@@ -306,35 +303,39 @@ def show_stepped(stepped: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> s
         shares = [f"{(rises > limit).mean():.1%}" for limit in (AGAINST, 5 * AGAINST)]
         lines.append(_row(market, STEPPED[moved], f"{len(cars):,}", *shares, f"{max(rises.max(), 0):.1%}"))
     note = (
-        "Judged cars as they are, whatever their year, mileage and equipment, up to 1,000 of a seed: the rare and the very old among them, whose "
-        "prices may well rise. One that stands where an advert of the same car stands takes its price, and leaves it by the step."
+        "Judged cars as they are, whatever their year, mileage and equipment, up to 1,000 of a seed, as far as they are priced before and after: the very old "
+        "among them, whose prices may well rise. One that stands where an advert of the same car stands takes its price, and leaves it by the step."
     )
     titles = ["", "", "cars", "more than 1 % dearer", "more than 5 %", "the largest"]
     return "\n".join(["### Judged cars, one step on", "", note, "", *_table(titles, lines)])
 
 
-def show_depreciation(
-    found: Mapping[tuple[str, str], Sequence[Curve]], usual: Mapping[tuple[str, str], Sequence[np.ndarray]]
-) -> str:
-    """Show how often and how far an estimate goes against the direction, over the most common cars; `usual` holds their usual steps."""
+def show_depreciation(found: Mapping[tuple[str, str], Sequence[Curve]]) -> str:
+    """Show how often and how far an estimate goes against the direction, over the most common cars."""
     lines = []
     for (market, moved), curves in found.items():
+        against = np.concatenate([curve.against for curve in curves])
+        priced = against[~np.isnan(against)]
+        shares = [f"{(priced > limit).mean():.1%}" for limit in (AGAINST, 5 * AGAINST)]
         ends = f"{sum(curve.ends_against for curve in curves)} of {len(curves)}"
-        lines.append(_row(market, MOVED[moved], *_tell_against([curve.against for curve in curves]), ends))
-        lines.append(_row("", "– where such cars are", *_tell_against(usual[market, moved]), ""))
+        counts = [f"{len(priced):,}", f"{len(priced) / len(against):.0%}"]
+        lines.append(_row(market, MOVED[moved], *counts, *shares, f"{max(priced.max(), 0):.1%}", ends))
     note = (
-        "The 20 most common cars of each market and seed, from the 5th percentile of their years and mileages to the 95th, all else typical of the "
-        "car: years one by one, mileage in 24 equal steps. Against the direction: dearer for being older or driven further. Where such cars are: from the 5th "
-        "percentile to the 95th of the mileages of those within two years of the car's typical one, and of the years of those within a third of its typical mileage."
+        "The 20 most common cars of each market and seed, all else typical of the car: years one by one, from the 5th percentile of its years to the 95th, and "
+        "mileage in 24 equal steps from nothing to the 95th. Against the direction: dearer for being older or driven further. Counted are steps "
+        "between two that are priced: the others are extrapolated, and the Price page's line ends where a mileage is not believed."
     )
-    titles = ["", "", "steps", "more than 1 % against", "more than 5 %", "the largest", "cars that end more than 1 % against"]
+    titles = [
+        "",
+        "",
+        "steps",
+        "of all",
+        "more than 1 % against",
+        "more than 5 %",
+        "the largest",
+        "cars that end more than 1 % against",
+    ]
     return "\n".join([note, "", *_table(titles, lines)])
-
-
-def _tell_against(steps: Sequence[np.ndarray]) -> list[str]:
-    against = np.concatenate(steps)
-    shares = [f"{(against > limit).mean():.1%}" for limit in (AGAINST, 5 * AGAINST)]
-    return [f"{len(against):,}", *shares, f"{max(against.max(), 0):.1%}"]
 
 
 def show_unseen(asked: Mapping[tuple[str, str], Sequence[pd.DataFrame]]) -> str:

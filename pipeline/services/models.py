@@ -32,6 +32,7 @@ _TRUSTED = (
     "pipeline.valuation.features.FeatureChoice",
     "pipeline.valuation.intervals.Intervals",
     "pipeline.valuation.members.Member",
+    "pipeline.valuation.mileage.MileageFloor",
     "pipeline.valuation.process.Block",
     "pipeline.valuation.process.Inputs",
     "pipeline.valuation.process.Process",

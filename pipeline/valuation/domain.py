@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.valuation.features import FeatureChoice
+from pipeline.valuation.mileage import MileageFloor, learn_floor
 
 Rounding = Literal["lower", "higher"]
 
@@ -34,7 +35,7 @@ SEEN_SHARES: dict[str, tuple[float, float]] = {
     # Before the first percentile: error 1.7–4.3, held 31–79 % (avito_ma: 0.7–0.9); one past the newest: 0.4–0.9.
     "year": (0.01, 1),
     # Beyond the 99th percentile: error 1.8–2.5, held 56–69 % on craigslist_us and uk; on kijiji_ca 1.7, held 81 % beyond
-    # the greatest; avito_ma: no rise. Below the first it is at most 1.4, so little mileage is not held against a car.
+    # the greatest; avito_ma: no rise. Below the first it is at most 1.4, so only what is not believed is held against a car.
     "mileage_km": (0, 0.99),
     # Beyond all that was seen: error 1.5–4.2, held 25–73 %; short of it 1.0–1.8; within the outer percentiles 0.9–2.6.
     "power_hp": (0, 1),
@@ -69,6 +70,7 @@ class Domain:
     has_own_bounds: np.ndarray
     oldest_year: float
     newest_year: float
+    floor: MileageFloor
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def learn_domain(listings: pd.DataFrame, choice: FeatureChoice) -> Domain:
     texts = {name: _read_texts(listings, name) for name in ("make", "model")}
     read = pd.DataFrame(texts | _read_numbers(listings, numbers))
     cars = read.dropna(subset=["make", "model"]).replace([np.inf, -np.inf], np.nan)
+    told = _read_numbers(cars, ["mileage_km"])
     groups = cars.groupby(["make", "model"], sort=True)
     has_own_bounds = groups[numbers].count().to_numpy() >= MIN_LISTINGS_OF_MODEL
     models: dict[str, list[str]] = {}
@@ -117,6 +120,7 @@ def learn_domain(listings: pd.DataFrame, choice: FeatureChoice) -> Domain:
         has_own_bounds=has_own_bounds,
         oldest_year=float(cars["year"].min()),
         newest_year=float(cars["year"].max()),
+        floor=learn_floor(told["mileage_km"], told["year"]),
     )
 
 
@@ -236,6 +240,7 @@ def _find_extrapolations(cars: _Cars, domain: Domain) -> Iterator[_Finding]:
     yield from _find(EXTRAPOLATED, is_late, lambda car: _tell_late(year[car], newest))
     is_early = (year < oldest) & (year >= oldest - MAX_YEARS_BEFORE_OLDEST)
     yield from _find(EXTRAPOLATED, is_early, lambda car: _tell_early(year[car], oldest))
+    yield from _find_unbelieved(cars, domain)
     if not len(domain.counts):
         return
     counts = np.where(cars.row >= 0, domain.counts[cars.row], 0)
@@ -243,6 +248,14 @@ def _find_extrapolations(cars: _Cars, domain: Domain) -> Iterator[_Finding]:
     yield from _find(EXTRAPOLATED, is_few, lambda car: _tell_few(counts[car], cars.make[car], cars.model[car]))
     for column, name in enumerate(domain.numbers):
         yield from _find_beyond(cars, domain, column, name)
+
+
+def _find_unbelieved(cars: _Cars, domain: Domain) -> Iterator[_Finding]:
+    """Find the cars with a mileage that the encoding leaves out: they are estimated as if it were not told."""
+    if {"year", "mileage_km"} <= set(domain.numbers):
+        year, mileage_km = cars.numbers["year"], cars.numbers["mileage_km"]
+        is_left_out = ~domain.floor.believes(mileage_km, year) & (mileage_km >= 0)
+        yield from _find(EXTRAPOLATED, is_left_out, lambda car: _tell_unbelieved(year[car], mileage_km[car]))
 
 
 def _find_beyond(cars: _Cars, domain: Domain, column: int, name: str) -> Iterator[_Finding]:
@@ -276,6 +289,10 @@ def _tell_impossible(name: str, values: np.ndarray, car: int) -> str:
 
 def _tell_overdriven(year: float, mileage_km: float) -> str:
     return f"a car of {year:.0f} with {mileage_km:,.0f} km contradicts itself"
+
+
+def _tell_unbelieved(year: float, mileage_km: float) -> str:
+    return f"mileage {mileage_km:,.0f} km is hardly believed of a car of {year:.0f} and left out"
 
 
 def _tell_unknown(kind: str, name: str, known: list[str], of_make: str = "") -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.valuation.mileage import MileageFloor, learn_floor
+
 MAX_NATIVE_CATEGORIES = 254  # HistGradientBoosting takes at most 255 categories a column
 UNKNOWN = -1
 SEPARATOR = "\x1f"
@@ -15,12 +17,12 @@ SEPARATOR = "\x1f"
 
 @dataclass(frozen=True)
 class Encoding:
-    """What was learnt of the columns: the levels of each category, most frequent first, and the newest usual year."""
+    """What was learnt of the columns: the levels of each category, most frequent first, and which mileages are believed."""
 
     categories: list[str]
     numbers: list[str]
     levels: dict[str, list[str]]
-    newest_year: float
+    floor: MileageFloor
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,18 @@ def learn_encoding(listings: pd.DataFrame, kinds: Mapping[str, str]) -> Encoding
     numbers = [name for name in used if kinds[name] != "category"]
     texts = _category_texts(listings, categories)
     levels = {name: _levels(values) for name, values in texts.items()}
-    years = listings["year"].dropna().to_numpy(float) if "year" in numbers else np.zeros(1)
-    return Encoding(categories, numbers, levels, float(np.quantile(years, 0.999)))
+    return Encoding(categories, numbers, levels, learn_floor(_number(listings, "mileage_km"), _number(listings, "year")))
 
 
 def encode(listings: pd.DataFrame, encoding: Encoding) -> Encoded:
-    """Encode listings; an absent column counts as missing everywhere, an unseen category as unknown."""
+    """Encode listings; an absent column counts as missing everywhere, an unseen category as unknown, a mileage not believed as missing."""
     texts = _category_texts(listings, encoding.categories)
     codes = [_codes(texts[name], encoding.levels[name]) for name in encoding.levels]
     columns = {name: _number(listings, name) for name in encoding.numbers}
-    columns |= _derived_numbers(columns, encoding.newest_year)
+    if {"year", "mileage_km"} <= columns.keys():
+        believed = encoding.floor.believes(columns["mileage_km"], columns["year"])
+        columns["mileage_km"] = np.where(believed, columns["mileage_km"], np.nan)
+    columns |= _derived_numbers(columns, encoding.floor.newest_year)
     return Encoded(
         categories=list(encoding.levels),
         number_names=list(columns),

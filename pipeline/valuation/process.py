@@ -29,8 +29,8 @@ FLOAT = np.float32
 # that ends with mileage too let an estimate follow the chance prices of single years and listings, so that it rises and falls as a
 # car ages.
 NARROW_YEARS = FLOAT(1.0)
-TWIN_YEARS = FLOAT(0.3)
-TWIN_LOG_MILEAGE = FLOAT(1e-4)  # ten kilometres of 100,000: the same advert once more, hardly another car
+REPEAT_YEARS = FLOAT(0.3)
+REPEAT_LOG_MILEAGE = FLOAT(1e-4)  # ten kilometres of 100,000: the same advert once more, hardly another car
 NOT_TOLD = -1.0  # mileage; one that is told is not negative
 ROWS_AT_A_TIME = 256
 CELLS_AT_A_TIME = 32_768  # of the covariance: half a dozen arrays of so many stay in the processor's cache
@@ -39,7 +39,7 @@ FEW_LEVELS = 32  # more make a product of matrices slower than comparing
 START = {
     "noise": 0.07, "category_decay": 0.12, "number_decay": 0.3, "car_narrow": 0.08, "wide_mileage": 6.0,
     "smooth_share": 0.1, "wide_year": 3.5, "market_wide": 3.0, "make_wide": 0.4, "family_wide": 0.2,
-    "car_wide": 0.2, "car_level": 0.5, "car_twin": 0.05, "family_narrow": 0.02, "market_narrow": 0.01,
+    "car_wide": 0.2, "car_level": 0.5, "car_repeat": 0.05, "family_narrow": 0.02, "market_narrow": 0.01,
     "aging": 1.1, "clip": 2.5,
 }  # fmt: skip
 
@@ -501,7 +501,7 @@ def _line_up(left: Inputs, right: Inputs, value: Mapping[str, np.float32]) -> _S
     return _Sides(
         year=_multiply(left.year, right.year, root / value["wide_year"]),
         log_mileage=_multiply(left.log_mileage, right.log_mileage, root / value["wide_mileage"]),
-        told_mileage=_multiply(left.told_mileage, right.told_mileage, 1 / TWIN_LOG_MILEAGE),
+        told_mileage=_multiply(left.told_mileage, right.told_mileage, 1 / REPEAT_LOG_MILEAGE),
         numbers=numbers,
         left_words=np.hstack(left_words),
         right_words=np.vstack(right_words),
@@ -534,7 +534,7 @@ def _covary(sides: _Sides, rows: slice, value: Mapping[str, np.float32], result:
 
     columns, is_same = same[0]
     if is_same.size:
-        result[:, columns] += is_same * (value["car_level"] + value["car_twin"] * _twins(sides, rows, columns, decay, value))
+        result[:, columns] += is_same * (value["car_level"] + value["car_repeat"] * _repeats(sides, rows, columns, decay, value))
 
 
 def _decay(sides: _Sides, rows: slice, decay: np.ndarray, spare: np.ndarray) -> None:
@@ -546,11 +546,11 @@ def _decay(sides: _Sides, rows: slice, decay: np.ndarray, spare: np.ndarray) -> 
         decay += np.multiply(ours[rows, None] != theirs, weight, out=spare)
 
 
-def _twins(sides: _Sides, rows: slice, columns: slice, decay: np.ndarray, value: Mapping[str, np.float32]) -> np.ndarray:
+def _repeats(sides: _Sides, rows: slice, columns: slice, decay: np.ndarray, value: Mapping[str, np.float32]) -> np.ndarray:
     """Return how nearly these columns' listings are the very same as those of the rows, 0–1."""
     (our_years, their_years), (our_mileages, their_mileages) = sides.year, sides.told_mileage
     apart = np.abs(our_years[rows, None] - their_years[columns])
-    apart *= value["wide_year"] / FLOAT(np.sqrt(3)) / TWIN_YEARS
+    apart *= value["wide_year"] / FLOAT(np.sqrt(3)) / REPEAT_YEARS
     apart += np.abs(our_mileages[rows, None] - their_mileages[columns])
     apart += 4 * decay[:, columns]
     return np.asarray(np.exp(np.negative(apart, out=apart), out=apart))

@@ -139,7 +139,9 @@ def test_the_best_peer_is_one_per_market_over_all_seeds():
 
 def judge(years: list[int], estimates: list[float], prices: list[float]) -> pd.DataFrame:
     """Ask cars of these years, estimated and priced so, of a curve that falls from 110 in 2011 to 100 in 2012."""
-    curve = depreciation.Curve("a", "b", "year", np.array([2010.0, 2011, 2012, 2013]), np.array([100.0, 110, 100, 120]))
+    curve = depreciation.Curve(
+        "a", "b", "year", np.array([2010.0, 2011, 2012, 2013]), np.array([100.0, 110, 100, 120]), np.ones(4, bool)
+    )
     cars = pd.DataFrame({"make": "a", "model": "b", "year": years, "mileage_km": 1.0, "price": prices, "estimate": estimates})
     assert curve.against.round(3).tolist() == [-0.1, 0.091, -0.2]
     return depreciation.ask_unseen([curve], cars)
@@ -159,7 +161,9 @@ def test_a_step_with_cars_on_one_side_alone_is_not_judged():
 
 
 def test_mileage_is_judged_within_half_a_step():
-    curve = depreciation.Curve("a", "b", "mileage_km", np.array([0.0, 10_000, 20_000]), np.array([100.0, 110, 90]))
+    curve = depreciation.Curve(
+        "a", "b", "mileage_km", np.array([0.0, 10_000, 20_000]), np.array([100.0, 110, 90]), np.ones(3, bool)
+    )
     assert curve.against.round(3).tolist() == [0.1, -0.182]
     assert curve.ends_against is False
     cars = pd.DataFrame(
@@ -177,21 +181,12 @@ def test_a_judged_car_that_is_dearer_for_its_step_is_counted_and_one_that_is_che
     assert [cell.strip() for cell in row.strip("|").split("|")] == ["uk", "a year older", "4", "50.0%", "25.0%", "7.0%"]
 
 
-def test_a_step_is_usual_where_cars_of_like_age_have_driven_so_far():
-    old, new = (
-        pd.DataFrame({"year": 2010.0, "mileage_km": np.linspace(100_000, 200_000, 50)}),
-        pd.DataFrame({"year": 2020.0, "mileage_km": [5_000.0] * 9}),
-    )
-    cars = pd.concat([old, new]).assign(make="Dacia", model="Logan")
+def test_a_step_between_two_that_are_not_both_priced_is_not_counted():
     curve = depreciation.Curve(
-        "Dacia", "Logan", "mileage_km", np.array([5_000.0, 110_000, 150_000, 190_000, 230_000]), np.ones(5)
+        "a", "b", "mileage_km", np.array([0.0, 10, 20, 30]), np.array([60.0, 100, 90, 99]), np.array([False, True, True, True])
     )
-    assert depreciation.are_usual(curve, cars).tolist() == [False, True, True, False]
-
-
-def test_a_step_is_usual_where_cars_of_like_mileage_are_so_old():
-    cars = pd.DataFrame({"year": [*range(2000, 2021), *[2021.0] * 9], "mileage_km": [*[100_000.0] * 21, *[1_000.0] * 9]}).assign(
-        make="Dacia", model="Logan"
-    )
-    curve = depreciation.Curve("Dacia", "Logan", "year", np.array([1995.0, 2001, 2010, 2019, 2021]), np.ones(5))
-    assert depreciation.are_usual(curve, cars).tolist() == [False, True, True, False]
+    np.testing.assert_allclose(curve.against, [np.nan, -0.1, 0.1])
+    assert not curve.ends_against
+    row = tables.show_depreciation({("uk", "mileage_km"): [curve]}).splitlines()[-1]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[2:] == ["2", "67%", "50.0%", "50.0%", "10.0%", "0 of 1"]

@@ -131,13 +131,13 @@ def test_what_equipment_is_worth_does_not_change_with_mileage():
     encoded, _, _ = draw(60)
     inputs = scale(encoded, learn_scaling(encoded))
     driven = replace(inputs, log_mileage=inputs.log_mileage + 2, told_mileage=inputs.told_mileage + 2)
-    narrow = START | {name: 0 for name in START if name.endswith(("_wide", "_twin"))}
+    narrow = START | {name: 0 for name in START if name.endswith(("_wide", "_repeat"))}
     np.testing.assert_allclose(covariance(driven, inputs, narrow), covariance(inputs, inputs, narrow), atol=1e-6)
     assert np.abs(covariance(driven, inputs, START) - covariance(inputs, inputs, START)).max() > 0.1
 
 
-TWINS_ALONE = dict.fromkeys(START, 0.0) | {
-    "car_twin": 1.0,
+REPEATS_ALONE = dict.fromkeys(START, 0.0) | {
+    "car_repeat": 1.0,
     "wide_year": START["wide_year"],
     "wide_mileage": START["wide_mileage"],
 }
@@ -161,7 +161,7 @@ def test_the_same_advert_once_more_has_the_same_mileage(ours, theirs, likeness):
     listings.loc[0, ["model", "year"]] = ["c", 2011]
     encoded = encode(listings, learn_encoding(listings, KINDS))
     inputs = scale(encoded, learn_scaling(encoded))
-    assert covariance(inputs.take(np.array([9])), inputs.take(np.array([10])), TWINS_ALONE)[0, 0] == likeness
+    assert covariance(inputs.take(np.array([9])), inputs.take(np.array([10])), REPEATS_ALONE)[0, 0] == likeness
 
 
 @pytest.mark.parametrize("kind", ["wide", "narrow"])
