@@ -292,7 +292,7 @@ def _tell_overdriven(year: float, mileage_km: float) -> str:
 
 
 def _tell_unbelieved(year: float, mileage_km: float) -> str:
-    return f"mileage {mileage_km:,.0f} km is hardly believed of a car of {year:.0f} and left out"
+    return f"mileage {mileage_km:,.0f} km is hardly believable for a car of {year:.0f} and was left out"
 
 
 def _tell_unknown(kind: str, name: str, known: list[str], of_make: str = "") -> str:
