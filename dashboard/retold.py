@@ -31,6 +31,7 @@ _DOMAIN = (
     mark("model '{name}' is not the one model of {make} learnt from (nearest: '{near}')"),
     mark("model '{name}' is not the one model of {make} learnt from"),
     mark("a car of {year} with {mileage} km contradicts itself"),
+    mark("mileage {mileage} km is hardly believable for a car of {year} and was left out"),
     mark("only {n} listing of {car} to learn from"),
     mark("only {n} listings of {car} to learn from"),
     mark("{what} {value} is impossible"),

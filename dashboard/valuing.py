@@ -103,7 +103,7 @@ def explain_car(served: ServedModel, market: Market, car: dict[str, str], listin
 
 
 def follow_age(served: ServedModel, market: Market, car: dict[str, str]) -> pd.DataFrame:
-    """Return estimates of the same car of other years (x, estimate, low, high), as far as they are not refused."""
+    """Return estimates of the same car of other years (x, estimate, low, high): those not refused whose mileage is believed."""
     domain = served.model.domain
     newest = round(domain.newest_year)
     years = [str(year) for year in range(newest, max(round(domain.oldest_year), newest - _POINTS) - 1, -1)]
@@ -111,17 +111,19 @@ def follow_age(served: ServedModel, market: Market, car: dict[str, str]) -> pd.D
 
 
 def follow_mileage(served: ServedModel, market: Market, car: dict[str, str]) -> pd.DataFrame:
-    """Return estimates of the same car with other mileages (x in km, estimate, low, high), as far as they are not refused."""
+    """Return estimates of the same car with other mileages (x in km, estimate, low, high): those not refused that are believed."""
     most = max(_FEWEST_KM, 2 * float(car.get("mileage_km") or 0))
     return _follow("mileage_km", [str(round(km)) for km in np.linspace(0, most, _POINTS)], served, market, car)
 
 
 def _follow(column: str, values: list[str], served: ServedModel, market: Market, car: Mapping[str, str]) -> pd.DataFrame:
-    outcomes = price_cars(served, market, [{**car, column: value} for value in values])
+    cars = [{**car, column: value} for value in values]
+    mileage_km, year = (np.array([float(other.get(name) or np.nan) for other in cars]) for name in ("mileage_km", "year"))
+    is_believed = served.model.domain.floor.believes(mileage_km, year)  # else it is left out: no price of that mileage
     told = [
         {"x": float(value), "estimate": outcome.estimate, "low": outcome.low, "high": outcome.high}
-        for value, outcome in zip(values, outcomes, strict=True)
-        if outcome.estimate is not None
+        for value, outcome, believed in zip(values, price_cars(served, market, cars), is_believed, strict=True)
+        if outcome.estimate is not None and believed
     ]
     return pd.DataFrame(told, columns=["x", "estimate", "low", "high"])
 

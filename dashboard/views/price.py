@@ -246,7 +246,11 @@ def show_age(served: ServedModel, terms: Market, car: dict[str, str], outcome: O
             else:
                 here = (float(car[column]), float(outcome.estimate)) if column in car and outcome.estimate else None
                 page.draw(charts.draw_curve(points, here, title, told))
-    st.caption(told.say("All else stays as it is. Where a line ends the model has seen no such cars."))
+    st.caption(
+        told.say(
+            "All else stays as it is. Where a line ends the model has seen no such cars, or so little mileage is hardly believable."
+        )
+    )
 
 
 def show_if(

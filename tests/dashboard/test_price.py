@@ -159,6 +159,16 @@ class TestValuing:
         assert points.loc[points["x"] == 2014, "estimate"].iloc[0] == own.estimate
         assert (points["low"] <= points["estimate"]).all()
 
+    def test_a_curve_ends_where_so_little_mileage_is_not_believed(self, served):
+        model, market = served
+        newest = round(model.model.domain.newest_year)
+        car = {"make": "Dacia", "model": "Logan", "year": f"{newest - 10}", "mileage_km": "15000"}
+        mileages, years = valuing.follow_mileage(model, market, car)["x"], valuing.follow_age(model, market, car)["x"]
+        assert 20_000 <= mileages.min() < 30_000
+        assert years.tolist() == [float(newest - age) for age in range(8)]
+        new = valuing.follow_mileage(model, market, car | {"year": f"{newest}"})
+        assert new["x"].min() == 0
+
     def test_equipment_that_changes_no_price_is_not_asked_for(self, served):
         model = served[0].model
         only_abs = SimpleNamespace(

@@ -67,6 +67,23 @@ def test_estimates_are_indexed_like_the_listings_and_do_not_depend_on_the_others
     pd.testing.assert_frame_equal(model.estimate(cars.loc[[9]]), estimates.loc[[9]], rtol=1e-9)
 
 
+def test_adverts_that_tell_thousands_as_kilometres_make_no_car_that_ran_little_cheap():
+    cars = make_cars(1_200)
+    driven_km = 12_000 * (2020 - cars["year"]) * np.random.default_rng(1).lognormal(0, 0.35, len(cars))
+    is_slip = cars.index < 0.03 * len(cars)
+    cars = cars.assign(
+        price=cars["price"] * np.exp(-driven_km / 200_000), mileage_km=(driven_km / np.where(is_slip, 1000, 1)).round()
+    )
+    model = fit(cars, {**KINDS, "mileage_km": "number"}, QUICK)
+    car = cars[cars["year"] == 2010].iloc[[0] * 5].reset_index(drop=True)
+    appraised = model.appraise(car.assign(mileage_km=[18_000.0, 27_000, 54_000, 120, np.nan]))
+    estimates = appraised["estimate"].tolist()
+    assert estimates[0] > estimates[1] > 1.1 * estimates[2]
+    assert estimates[3] == estimates[4]
+    assert appraised["status"].tolist() == ["priced"] * 3 + ["extrapolated", "priced"]
+    assert appraised["high"][3] > appraised["high"][4]
+
+
 def test_a_constant_column_is_refused_by_name(model):
     assert model.choice.refused == {"has_esp": "always False"}
 

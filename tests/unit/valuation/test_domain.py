@@ -85,6 +85,8 @@ EXTRAPOLATIONS = [
     ({"year": 2023}, "year 2023 is after 2021, the newest of the Fiat Doblo seen"),
     ({"year": 2005}, "year 2005 is before 2006, older than nearly all Fiat Doblo seen"),
     ({"mileage_km": 480_000}, "mileage 480,000 km is beyond the 180,000 km that nearly all Fiat Doblo stay within"),
+    ({"mileage_km": 90}, "mileage 90 km is hardly believable for a car of 2015 and was left out"),
+    ({"mileage_km": 0}, "mileage 0 km is hardly believable for a car of 2015 and was left out"),
     ({"engine_l": 2.0}, "engine 2.0 l is beyond the 1.6 l seen of Fiat Doblo"),
     ({"engine_l": 1.25}, "engine 1.2 l is below the 1.6 l seen of Fiat Doblo"),
     (
@@ -100,7 +102,10 @@ def test_a_car_unlike_those_seen_is_extrapolated(domain, changes, reason):
     assert assess_car(domain, **changes) == ("extrapolated", expected)
 
 
-@pytest.mark.parametrize("changes", [{"year": 2022}, {"mileage_km": 0}, {"mileage_km": None}, {"engine_l": None}])
+NEW = {"make": "Dacia", "model": "Logan", "year": 2024, "mileage_km": 0, "engine_l": 1.5}
+
+
+@pytest.mark.parametrize("changes", [{"year": 2022}, {"mileage_km": 30_000}, {"mileage_km": None}, {"engine_l": None}, NEW])
 def test_the_next_year_little_mileage_and_what_is_not_told_are_priced(domain, changes):
     assert assess_car(domain, **changes) == ("priced", "")
 

@@ -45,6 +45,19 @@ def test_numbers_are_derived_from_mileage_and_year():
     assert np.isnan(numbers["km_per_year"][[1, 2]]).all()
 
 
+def test_a_mileage_that_is_not_believed_is_as_if_it_were_not_told():
+    cars = pd.DataFrame(
+        {"make": "Fiat", "model": "Doblo", "fuel": "diesel", "year": [2004.0, 2014.0] * 50, "mileage_km": 90_000.0}
+    )
+    slip = cars.iloc[:2].assign(mileage_km=90.0)
+    encoding = learn_encoding(pd.concat([cars, slip]), KINDS)
+    encoded, untold = (encode(listings, encoding) for listings in (slip, slip.assign(mileage_km=np.nan)))
+    is_of_mileage = np.array([name != "year" for name in encoded.number_names])
+    np.testing.assert_array_equal(encoded.numbers[0], untold.numbers[0])
+    assert np.isnan(encoded.numbers[0, is_of_mileage]).all()
+    assert not np.isnan(encoded.numbers[1]).any()  # of the newest year
+
+
 def test_constant_and_empty_columns_are_left_out():
     encoding = learn_encoding(LISTINGS.assign(fuel="diesel", mileage_km=np.nan), KINDS)
     assert (encoding.categories, encoding.numbers) == (["make", "model"], ["year"])
