@@ -52,6 +52,7 @@ def make_card(
             "oldest_year": domain.oldest_year,
             "newest_year": domain.newest_year,
             "numbers": limits,
+            "least_km_per_year": domain.floor.km_per_year,  # of a car of three years or more; 0 where all is believed
             "by_status": metrics["by_status"],
         },
     }

@@ -26,8 +26,8 @@ class MileageFloor:
 
     def believes(self, mileage_km: np.ndarray, year: np.ndarray) -> np.ndarray:
         """Say which mileages are believed; what is missing, or told of a car without a year, is not doubted."""
-        age_years = self.newest_year - year
-        return ~((age_years >= MIN_YEARS) & (mileage_km < self.km_per_year * age_years))
+        age_years = np.where(np.isfinite(year), self.newest_year - year, 0.0)
+        return ~((age_years >= MIN_YEARS) & (mileage_km / np.maximum(age_years, 1.0) < self.km_per_year))
 
 
 def learn_floor(mileage_km: np.ndarray, year: np.ndarray) -> MileageFloor:

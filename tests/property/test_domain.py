@@ -1,5 +1,7 @@
 """What holds of every car and every set of listings learnt from: an answer, and a reason for whatever is not priced."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pandas as pd
 from hypothesis import given, settings
@@ -47,6 +49,7 @@ def test_the_order_of_the_listings_teaches_nothing(learnt, random):
     assert first.models == second.models
     for name in ("counts", "lows", "highs", "has_own_bounds", "newest_year", "oldest_year"):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    np.testing.assert_array_equal(astuple(first.floor), astuple(second.floor))
 
 
 @few
