@@ -201,7 +201,13 @@ def start(setup: Setup, root: Path, at: int | None = None, action: str = "") -> 
         counter = root.with_name("operations")
         counter.write_bytes(bytes(8))
         watched = f"{root / 'data'}:{root / 'models'}"
-        environment |= {"LD_PRELOAD": str(setup.library), "FAULT_ROOT": watched, "FAULT_COUNTER": str(counter)}
+        # A path to preload may hold no blank, a folder to look in may.
+        environment |= {
+            "LD_PRELOAD": setup.library.name,
+            "LD_LIBRARY_PATH": str(setup.library.parent),
+            "FAULT_ROOT": watched,
+            "FAULT_COUNTER": str(counter),
+        }
         environment |= {"FAULT_AT": str(at), "FAULT_ACTION": action}
     luigi = Path(sys.executable).with_name("luigi")
     command = [luigi, "--module", "pipeline", *setup.command, "--local-scheduler"]

@@ -113,16 +113,21 @@ def follow_age(served: ServedModel, market: Market, car: dict[str, str]) -> pd.D
 def follow_mileage(served: ServedModel, market: Market, car: dict[str, str]) -> pd.DataFrame:
     """Return estimates of the same car with other mileages (x in km, estimate, low, high): those not refused that are believed."""
     most = max(_FEWEST_KM, 2 * float(car.get("mileage_km") or 0))
-    return _follow("mileage_km", [str(round(km)) for km in np.linspace(0, most, _POINTS)], served, market, car)
+    # From one: nought is how many a market says that it is not told.
+    return _follow("mileage_km", [str(round(km)) for km in np.linspace(1, most, _POINTS)], served, market, car)
+
+
+def are_believed(served: ServedModel, cars: list[dict[str, str]]) -> np.ndarray:
+    """Say whose mileages are believed: the others are left out, so that what such a car costs is no price of its mileage."""
+    mileage_km, year = (np.array([float(car.get(name) or np.nan) for car in cars]) for name in ("mileage_km", "year"))
+    return np.asarray(served.model.domain.floor.believes(mileage_km, year))
 
 
 def _follow(column: str, values: list[str], served: ServedModel, market: Market, car: Mapping[str, str]) -> pd.DataFrame:
     cars = [{**car, column: value} for value in values]
-    mileage_km, year = (np.array([float(other.get(name) or np.nan) for other in cars]) for name in ("mileage_km", "year"))
-    is_believed = served.model.domain.floor.believes(mileage_km, year)  # else it is left out: no price of that mileage
     told = [
         {"x": float(value), "estimate": outcome.estimate, "low": outcome.low, "high": outcome.high}
-        for value, outcome, believed in zip(values, price_cars(served, market, cars), is_believed, strict=True)
+        for value, outcome, believed in zip(values, price_cars(served, market, cars), are_believed(served, cars), strict=True)
         if outcome.estimate is not None and believed
     ]
     return pd.DataFrame(told, columns=["x", "estimate", "low", "high"])

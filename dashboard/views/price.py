@@ -233,6 +233,7 @@ def show_near(served: ServedModel, terms: Market, car: dict[str, str], listings:
 def show_age(served: ServedModel, terms: Market, car: dict[str, str], outcome: Outcome, told: Words) -> None:
     """Draw how the price falls with age and with mileage, all else as it is."""
     left, right = st.columns(2)
+    (is_believed,) = valuing.are_believed(served, [car])
     for place, column, follow, title in (
         (left, "year", valuing.follow_age, told.column("year")),
         (right, "mileage_km", valuing.follow_mileage, told.say("Mileage (km)")),
@@ -244,7 +245,9 @@ def show_age(served: ServedModel, terms: Market, car: dict[str, str], outcome: O
             if points.empty:
                 st.info(told.say("Nothing can be priced along this line."))
             else:
-                here = (float(car[column]), float(outcome.estimate)) if column in car and outcome.estimate else None
+                here = (
+                    (float(car[column]), float(outcome.estimate)) if column in car and outcome.estimate and is_believed else None
+                )
                 page.draw(charts.draw_curve(points, here, title, told))
     st.caption(
         told.say(

@@ -44,7 +44,7 @@ def another_day(tmp_path: Path) -> dict[str, str]:
         return {}
     (tmp_path / "clock.c").write_text(CLOCK)
     subprocess.run([compiler, "-shared", "-fPIC", "-o", tmp_path / "clock.so", tmp_path / "clock.c", "-ldl"], check=True)
-    return {"LD_PRELOAD": str(tmp_path / "clock.so")}
+    return {"LD_PRELOAD": "clock.so", "LD_LIBRARY_PATH": str(tmp_path)}  # a path to preload may hold no blank
 
 
 def another_language() -> str:

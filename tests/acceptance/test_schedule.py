@@ -76,7 +76,7 @@ def test_files_are_written_once_and_one_that_differs_is_kept(project: Project, t
     for _ in range(2):
         code, printed = project.pipeline("schedule", "--systemd", "--into", str(units))
         assert code == 0, printed
-        assert printed.split() == [str(units / "car-prices-nightly.service"), str(units / "car-prices-nightly.timer")]
+        assert printed.splitlines() == [str(units / "car-prices-nightly.service"), str(units / "car-prices-nightly.timer")]
     (units / "car-prices-nightly.timer").write_text("# mine\n")
     (units / "car-prices-nightly.service").unlink()
 

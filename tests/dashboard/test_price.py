@@ -14,6 +14,7 @@ from dashboard.charts import prices as charts
 from pipeline import paths
 from pipeline.market_files import load_market
 from pipeline.serving import load_seat
+from pipeline.valuation.mileage import KM_PER_YEAR, MileageFloor
 from tests.dashboard.conftest import all_text, run_pipeline
 
 
@@ -40,6 +41,17 @@ def figure(text):
 def served(project):
     state = reading.read_market("sample")
     return load_seat("sample", state.champion.seat), load_market("sample", tuple(paths.market_folders()))
+
+
+@pytest.fixture
+def doubting(monkeypatch):
+    """Let little mileage be a slip: it is usual in the sample, as on the market that it imitates, so that all of it is believed."""
+    believes = MileageFloor.believes
+    monkeypatch.setattr(
+        MileageFloor,
+        "believes",
+        lambda floor, mileage_km, year: believes(MileageFloor(floor.newest_year, KM_PER_YEAR), mileage_km, year),
+    )
 
 
 class TestAPrice:
@@ -140,6 +152,17 @@ class TestAroundIt:
         app = open_page("price", part="age")
         assert len(app.get("vega_lite_chart")) == 3  # the interval and two curves
 
+    def test_a_mileage_that_is_not_believed_is_said_so_and_marks_no_place_on_the_curves(self, project, open_page, doubting):
+        app = open_page("price", part="age")
+        assert sum("diamond" in chart.proto.spec for chart in app.get("vega_lite_chart")) == 2
+        year = number(app, "year-")
+        year.set_value(year.value - 8)
+        number(app, "mileage_km-").set_value(1_000)
+        app.run()
+        assert not app.exception
+        assert any("mileage 1,000 km is hardly believable" in warning.value for warning in app.warning)
+        assert not any("diamond" in chart.proto.spec for chart in app.get("vega_lite_chart"))
+
     @pytest.mark.parametrize("part", ["why", "near", "age", "if"])
     def test_every_part_speaks_french(self, project, open_page, part):
         app = open_page("price", language="fr", part=part)
@@ -159,7 +182,7 @@ class TestValuing:
         assert points.loc[points["x"] == 2014, "estimate"].iloc[0] == own.estimate
         assert (points["low"] <= points["estimate"]).all()
 
-    def test_a_curve_ends_where_so_little_mileage_is_not_believed(self, served):
+    def test_a_curve_ends_where_so_little_mileage_is_not_believed(self, served, doubting):
         model, market = served
         newest = round(model.model.domain.newest_year)
         car = {"make": "Dacia", "model": "Logan", "year": f"{newest - 10}", "mileage_km": "15000"}
@@ -167,7 +190,7 @@ class TestValuing:
         assert 20_000 <= mileages.min() < 30_000
         assert years.tolist() == [float(newest - age) for age in range(8)]
         new = valuing.follow_mileage(model, market, car | {"year": f"{newest}"})
-        assert new["x"].min() == 0
+        assert new["x"].min() == 1
 
     def test_equipment_that_changes_no_price_is_not_asked_for(self, served):
         model = served[0].model
