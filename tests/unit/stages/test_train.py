@@ -80,6 +80,7 @@ def test_adverts_that_tell_thousands_as_kilometres_make_no_car_that_ran_little_c
     estimates = appraised["estimate"].tolist()
     assert estimates[0] > estimates[1] > 1.1 * estimates[2]
     assert estimates[3] == estimates[4]
+    assert model.domain.floor == model.recipe.encoding.floor
     assert appraised["status"].tolist() == ["priced"] * 3 + ["extrapolated", "priced"]
     assert appraised["high"][3] > appraised["high"][4]
 
