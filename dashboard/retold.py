@@ -57,6 +57,7 @@ _ROWS = (
     mark("{column} below {limit}"),
     mark("{column} above {limit}"),
     mark("{column} '{value}' is not known: left out"),
+    mark("{column} '{value}' means not told in this market: left out"),
     mark("row has {n} cells and the header {width}"),
 )
 _FRESHNESS = (

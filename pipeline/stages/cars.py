@@ -101,8 +101,11 @@ def read_cars(rows: pd.DataFrame, market: Market, named: Mapping[str, str], word
             continue
         if features[name] == "number":
             verdicts.refuse(reading.is_unreadable, f"{name} unreadable", reading.cells)
+            notes = _note(
+                notes, name, reading.cells, _is_missing_figure(name, reading, market), "means not told in this market: left out"
+            )
         else:
-            notes = _note(notes, name, reading)
+            notes = _note(notes, name, reading.cells, reading.is_unreadable, "is not known: left out")
     for rule in market.reject:
         apply_rule(rule, parsed, readings, verdicts)
     listings = pd.DataFrame({name: _respell(parsed[name], words.get(name, ())) for name in market.canonical_columns()})
@@ -147,11 +150,19 @@ def _with_our_words(column: Column, *, opened: bool) -> Column:
     return msgspec.structs.replace(column, values={**column.values, **ours}, others="keep" if opened else column.others)
 
 
-def _note(notes: np.ndarray, name: str, reading: cells.Reading) -> np.ndarray:
-    mask = reading.is_unreadable
+def _is_missing_figure(name: str, reading: cells.Reading, market: Market) -> np.ndarray:
+    """Say which cells are one of the market's missing marks and a number: whoever asks about 0 km may well mean it."""
+    read, found = cells.market_reader(name, market), np.zeros(len(reading.cells), dtype=bool)
+    for place in np.flatnonzero(reading.is_missing):
+        text = str(reading.cells[place])
+        found[place] = any(map(str.isdecimal, text)) and read(text)[1]
+    return found
+
+
+def _note(notes: np.ndarray, name: str, texts: np.ndarray, mask: np.ndarray, what: str) -> np.ndarray:
     if not mask.any():
         return notes
-    told = [f"{name} {str(text)[:_SHOWN]!r} is not known: left out" for text in reading.cells[mask]]
+    told = [f"{name} {str(text)[:_SHOWN]!r} {what}" for text in texts[mask]]
     notes = notes.copy()
     notes[mask] = ["; ".join(filter(None, pair)) for pair in zip(notes[mask], told, strict=True)]
     return notes

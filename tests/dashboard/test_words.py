@@ -159,6 +159,10 @@ class TestRetelling:
                 "Mean error 17,347 MAD against 16,536 MAD: 811 MAD more (between -290 and +2,020 with 90% confidence): it may be worse by more than 331 MAD.",
                 "Erreur moyenne 17 347 MAD contre 16 536 MAD : 811 MAD de plus (entre -290 et +2 020 avec 90 % de confiance) : il peut être pire de plus de 331 MAD.",
             ),
+            (
+                "mileage_km '0' means not told in this market: left out",
+                "kilométrage « 0 » veut dire « non indiqué » sur ce marché : laissé de côté",
+            ),
             ("price above 2,000,000: '612037205'", "prix au-dessus de 2 000 000 : « 612037205 »"),
             ("what nobody translated", "what nobody translated"),
         ],

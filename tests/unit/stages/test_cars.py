@@ -97,6 +97,21 @@ def test_a_word_that_nobody_knows_is_left_out_with_a_note():
     assert found.listings["fuel"].isna().tolist() == [True, False]
 
 
+def test_a_number_that_means_not_told_is_left_out_with_a_note():
+    market = market_of(mileage_km=Column(headers=("mileage",), missing=("0", "call us")))
+    found = read(
+        "make | model | year | mileage\nAudi | A4 | 2015 | 0.00\nAudi | A4 | 2015 | call us\nAudi | A4 | 2015 | 10", market
+    )
+    assert found.refusals == ["", "", ""]
+    assert found.notes == ["mileage_km '0.00' means not told in this market: left out", "", ""]
+    assert found.listings["mileage_km"].isna().tolist() == [True, True, False]
+
+
+def test_a_number_that_another_column_reads_is_no_missing_mark():
+    market = market_of(mileage_km=Column(headers=("year",), pattern=r"^([0-9]+) km$", missing=("0",)))
+    assert read("make | model | year\nAudi | A4 | 2015", market).notes == [""]
+
+
 def test_what_a_files_name_tells_is_taken_unless_a_column_says_it():
     market = market_of(make=Column(file_name=r"^(\w+)$", values={"vw": "Volkswagen"}))
     assert read("model | year\nGolf | 2015", market, {"make": "vw"}).listings["make"].tolist() == ["Volkswagen"]
