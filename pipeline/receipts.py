@@ -16,8 +16,8 @@ FOLDER = "receipts"
 
 
 def is_recorded(evaluation: Path) -> bool:
-    """Say whether MLflow was told of the evaluation in that result folder, and still has the database."""
-    return _place(evaluation).exists() and paths.MLFLOW_DATABASE.exists()
+    """Say whether MLflow was told of the evaluation in that result folder, by a receipt that names the version, and still has the database."""
+    return "version" in (read_receipt(evaluation) or {}) and paths.MLFLOW_DATABASE.exists()
 
 
 def write_receipt(evaluation: Path, recorded: Mapping[str, str]) -> None:

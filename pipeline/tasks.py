@@ -101,7 +101,7 @@ class Ingest(Sent, Stage):
 
     delivery: str = DeliveryParameter(description="The file's path below the market's folder.")
     outside_fingerprint = frozenset({"delivery"})
-    libraries = (*TABLES, "python-calamine")
+    libraries = (*TABLES, "python-calamine", "msgspec")
 
     @property
     def subject(self) -> str:
@@ -192,6 +192,7 @@ class Check(DatedStage):
     )
     outside_fingerprint = frozenset({"as_of", "history_days"})
     consumes = {"Ingest": ("account.json",)}
+    _chosen: tuple[list[Delivery], dict[str, Any]] | None = None
 
     def requires(self) -> list[Any]:
         """Need the deliveries of the history, in order of (night, name); equal bytes under two names count once."""
@@ -230,7 +231,15 @@ class Check(DatedStage):
         return summary.tell_intake(json.loads((self.folder / "account.json").read_bytes()), self._places())
 
     def _choose(self) -> tuple[list[Delivery], dict[str, Any]]:
-        """Return the deliveries of the history, and what is to be told of it where there are older ones."""
+        """Return the deliveries of the history, and what is to be told of it where there are older ones.
+
+        Decided once, as `deps` are, and travelling with the task like them: a delivery that arrives meanwhile belongs to the next run.
+        """
+        if self._chosen is None:
+            self._chosen = self._list_history()
+        return self._chosen
+
+    def _list_history(self) -> tuple[list[Delivery], dict[str, Any]]:
         found = list_deliveries(paths.deliveries(self.market), self.terms().files, self.as_of)
         begins = begin_history(found, self.history_days, clock.today())
         taken = [delivery for delivery in found if not "" < delivery.night < begins]
@@ -317,8 +326,8 @@ class Trial(Fitting):
     """Fit one candidate of the search for hyperparameters, and keep its out-of-fold errors."""
 
     number: int = CountFromZeroParameter(description="Which candidate; 0 is the recipe as it is.")
-    profile: str = WordParameter(default="full", words=PROFILES, config_path={"section": "Train", "name": "profile"})
-    max_listings: int = CountFromZeroParameter(default=0, config_path={"section": "Train", "name": "max_listings"})
+    profile: str = WordParameter(words=PROFILES)
+    max_listings: int = CountFromZeroParameter()
     seed: int = CountFromZeroParameter(default=0)
     jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
 
@@ -344,13 +353,17 @@ class Tune(DatedStage):
     """Choose the best of several candidates; each that was tried is there already, also after a kill."""
 
     trials: int = CountParameter(default=20, description="Candidates, the recipe as it is among them.")
+    profile: str = WordParameter(default="full", words=PROFILES, config_path={"section": "Train", "name": "profile"})
+    max_listings: int = CountFromZeroParameter(default=0, config_path={"section": "Train", "name": "max_listings"})
 
     def requires(self) -> list[Any]:
         """Need a trial of each candidate; raises UsageWrong where there is nothing to search."""
-        trials = [Trial(market=self.market, as_of=self.as_of, number=number) for number in range(self.trials)]
-        if trials[0].profile == QUICK:
-            raise UsageWrong("The quick profile has no members whose settings could be searched: give --Trial-profile full.")
-        return trials
+        if self.profile == QUICK:
+            raise UsageWrong("The quick profile has no members whose settings could be searched: give --Tune-profile full.")
+        return [
+            Trial(market=self.market, as_of=self.as_of, number=number, profile=self.profile, max_listings=self.max_listings)
+            for number in range(self.trials)
+        ]
 
     def build(self, folder: Path) -> None:
         """Write all trials, and the factors of the best."""
@@ -400,8 +413,13 @@ class Train(Fitting):
         return paths.MODELS
 
     def requires(self) -> list[Any]:
-        """Need the parts, and the search where its result is asked for."""
-        return [*super().requires(), *([self.before(Tune)] if self.tuned else [])]
+        """Need the parts, and the search where its result is asked for: by the same profile, on as many listings."""
+        if not self.tuned:
+            return super().requires()
+        if self.profile == QUICK:
+            raise UsageWrong("The quick profile has no members whose settings could be searched: leave --Train-tuned out.")
+        search = Tune(market=self.market, as_of=self.as_of, profile=self.profile, max_listings=self.max_listings)
+        return [*super().requires(), search]
 
     def build(self, folder: Path) -> None:
         """Write the fitted model, and what it says of some cars."""
@@ -719,6 +737,7 @@ class Score(PointedStage):
 class Report(NightStage):
     """Tell a person what came in, what was built and decided, what the model is worth, and which cars are too cheap: one page."""
 
+    libraries = (*TABLES, "jinja2", "markupsafe", "scipy")
     consumes = {
         "Check": ("account.json",),
         "Clean": ("account.json",),

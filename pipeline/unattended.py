@@ -94,8 +94,10 @@ def alone() -> Iterator[None]:
     path = paths.workspace().locks / "nightly.lock"
 
     def refuse() -> None:
-        told = path.read_text(encoding="utf-8", errors="replace").strip() or "another process"
-        raise AlreadyRunning(f"A nightly or a backfill is running already: {told}. Nothing was done.")
+        told = ""
+        with contextlib.suppress(OSError):  # its holder may have ended in this moment
+            told = path.read_text(encoding="utf-8", errors="replace").strip()
+        raise AlreadyRunning(f"A nightly or a backfill is running already: {told or 'another process'}. Nothing was done.")
 
     with store.locked(path, refuse):
         with contextlib.suppress(OSError):  # on a full disk nobody learns who it is
@@ -215,10 +217,12 @@ class Tonight:
             self._log.say(f"{market}, night of {self._night}: exit code {outcome.code} {took}: {outcome.message}", "ERROR")
         else:
             self._log.say(f"{market}, night of {self._night}: done {took}, {outcome.counts()}")
-        is_back = any(finding["kind"] == CLOCK_BACK for finding in findings)
-        is_monitored = not outcome.code and not is_back
-        monitored, judged = _read_monitor(outcome.place_of("Monitor")) if is_monitored else ([], [])
-        self._follow(market, [*findings, *monitored], {*KINDS, *judged})
+        try:
+            self._follow(market, findings, outcome)
+        except Exception as error:  # nor must what cannot be told of one
+            self._log.write(traceback.format_exc())
+            self._log.say(f"{market}: what was found could not be followed: {type(error).__name__}: {error}", "ERROR")
+            self._codes.append(luigi.retcodes.retcode().unhandled_exception)
 
     def _attempt(self, market: str, findings: list[dict[str, str]]) -> Outcome:
         """Make up for missed nights, then run tonight's."""
@@ -283,13 +287,28 @@ class Tonight:
             "do": f"Mend what the message says, then run `python -m pipeline nightly --market {market}`. The log is {self._log.path}.",
         }
 
-    def _follow(self, market: str, findings: list[dict[str, str]], judged: set[str]) -> None:
+    def _follow(self, market: str, findings: list[dict[str, str]], outcome: Outcome) -> None:
+        """Open, keep and close alerts by what was found here, and by Monitor where this was a good night."""
+        is_back = any(finding["kind"] == CLOCK_BACK for finding in findings)
+        monitored, judged = self._read_monitor(market, outcome) if not outcome.code and not is_back else ([], [])
         night, pointer = self._night.isoformat(), current.read_current(market)
         if not self._is_asked and pointer:  # alerts of an earlier night tell nothing, and that the clock went back must be told
             night = max(night, pointer.as_of)
-        followed = alerts.follow(market, night, findings, judged)
+        followed = alerts.follow(market, night, [*findings, *monitored], {*KINDS, *judged})
         for line in followed.lines:
             self._log.say(line, "WARNING")
+
+    def _read_monitor(self, market: str, outcome: Outcome) -> tuple[list[dict[str, str]], list[str]]:
+        """Return what Monitor found and could judge; nothing where the run left no record of it, which is no success."""
+        try:
+            return _read_monitor(outcome.place_of("Monitor"))
+        except (OSError, ValueError, KeyError):
+            records = paths.DATA / "runs"
+            self._log.say(
+                f"{market}: what Monitor found is not told: the run left no record in {records} that leads to it", "ERROR"
+            )
+            self._codes.append(UserError.exit_code)
+            return [], []
 
     def _clean_up(self) -> None:
         """Drop what no run needs any more, so that nights without end fit on a disk."""

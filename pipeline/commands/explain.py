@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--module", help=argparse.SUPPRESS)  # a luigi command that was pasted says it
     parser.set_defaults(more=[])
     parser.epilog = (
-        "TASK is Evaluate where none is named. More options go to the task: --as-of 2024-01-31, --Train-iterations 300, …"
+        "TASK is Evaluate where none is named. More options go to the task: --as-of 2024-01-31, --Train-iterations-factor 0.3, …"
     )
 
 

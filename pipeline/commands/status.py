@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,7 +162,9 @@ def _tell_run(record: dict[str, Any], alive: list[str]) -> list[tuple[str, str]]
 def _age(night: str) -> str:
     if not night:
         return "undated deliveries"
-    days = (datetime.now(UTC).date() - date.fromisoformat(night)).days
+    from pipeline.services import clock
+
+    days = (clock.today() - date.fromisoformat(night)).days
     return f"{night} ({days:,} days ago)"
 
 

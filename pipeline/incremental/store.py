@@ -14,6 +14,7 @@ from pathlib import Path
 
 _BUILDING = ".building-"
 _DAMAGED = ".damaged-"
+_LOOKS, _LOOK_S = 20, 0.005  # how long a lock that somebody looks at is waited for before it counts as held
 LEAVINGS = (_BUILDING, _DAMAGED)
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}(-journal)?")  # how `replace_text` and others name what they are about to rename
 
@@ -96,8 +97,7 @@ def sweep_all(data: Path, more_results: tuple[Path, ...], foreign: frozenset[str
             elif _DRAFT.fullmatch(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
     for path in (data / "locks").glob("*.lock"):
-        if not is_held(path):
-            path.unlink(missing_ok=True)
+        _drop_unheld(path)
 
 
 def remove(folder: Path) -> None:
@@ -140,9 +140,7 @@ def _acquire(path: Path, on_wait: Callable[[], None]) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _take_at_once(handle):
             try:
                 on_wait()
             except BaseException:
@@ -154,6 +152,31 @@ def _acquire(path: Path, on_wait: Callable[[], None]) -> int:
             if os.fstat(handle).st_ino == path.stat().st_ino:
                 return handle
         os.close(handle)
+
+
+def _take_at_once(handle: int) -> bool:
+    """Take a lock that nobody holds; who only looks whether it is held has it for a moment, which is waited out."""
+    for last in (False,) * _LOOKS + (True,):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not last:
+                time.sleep(_LOOK_S)
+        else:
+            return True
+    return False
+
+
+def _drop_unheld(path: Path) -> None:
+    """Remove a lock's file while holding it: else another might have taken it since it was looked at, and a third beside that one."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDWR)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(handle).st_ino == path.stat().st_ino:
+                path.unlink()
+        finally:
+            os.close(handle)
 
 
 def _release(path: Path, handle: int) -> None:

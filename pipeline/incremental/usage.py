@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import configparser
 import sys
 import traceback
@@ -64,6 +65,18 @@ def refuse_mixed_names() -> None:
         for name in settings.options(section):
             if "-" in name and "_" in name:
                 raise configparser.Error(f"[{section}] {name} mixes - and _; write it as {name.replace('-', '_')}")
+
+
+def refuse_abbreviations() -> None:
+    """Let Luigi's command line take options by their whole names alone: a part of one may mean another setting than was thought."""
+    build = CmdlineParser._build_parser  # noqa: SLF001  # the one place where its parser is made
+
+    def build_exact(*args: Any, **kwargs: Any) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = build(*args, **kwargs)
+        parser.allow_abbrev = False
+        return parser
+
+    setattr(CmdlineParser, "_build_parser", staticmethod(build_exact))  # noqa: B010  # mypy: a method is not to be assigned to
 
 
 def find_wrong_setting(argv: list[str] | None = None) -> str | None:

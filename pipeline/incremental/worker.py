@@ -239,6 +239,7 @@ def install() -> None:
     setattr(luigi.worker, "Worker", ExplainingWorker)  # noqa: B010  # mypy: a class is not to be assigned to
     luigi.interface._run = usage.explained(luigi.interface._run)  # noqa: SLF001  # the one place that sees every slip
     sys.excepthook = usage.excepthook
+    usage.refuse_abbreviations()
     # Luigi's own default of a range, which it warns about.
     warnings.filterwarnings("ignore", message='Parameter "param_name" with value "None" is not of type string')
     # Luigi reads its rpc settings where its own check for unknown settings does not look.

@@ -42,7 +42,8 @@ def replaced(path: Path) -> Iterator[TextIO]:
         raise UsageWrong(f"The folder {path.parent} does not exist. Make it first, or name another output.")
     if path.exists() and not path.is_file():
         raise UsageWrong(f"{path} is no regular file. Name another output, or none to write to the screen.")
-    draft = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}")
+    # Named otherwise than drafts of our own, which the next run takes away: the output may lie where they do.
+    draft = path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}.part")
     try:
         with draft.open("wb") as target:
             with _text_of(target, is_packed=path.suffix == ".gz") as stream:

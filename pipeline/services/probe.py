@@ -17,8 +17,8 @@ import pandas as pd
 from pipeline.errors import UserError
 
 _COLUMNS = ["estimate", "low", "high"]
-# Relative. As when they were judged, the listings are asked in one batch and by one thread: sums in another order can carry a car over the edge of
-# a tree's leaf, which moves its estimate by up to 4e-5 (1 to 5 of 700 on kijiji_ca).
+# Relative. As when they were judged, one thread adds up: sums in another order can carry a car over the edge of a tree's leaf, which moves its
+# estimate by up to 4e-5 (1 to 5 of 700 on kijiji_ca). How many are asked at a time moves it by 1e-13, as sums over a block are of double precision.
 _TOLERANCE = 1e-9
 _FROM_OUTSIDE = (
     signal.SIGKILL,

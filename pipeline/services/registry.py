@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import math
 import os
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -269,15 +270,21 @@ def read_alias(market: str, alias: str, folder: Path, locks: Path) -> str | None
     """Return the fingerprint of the training that an alias names; None where there is no such alias. Raises TrackingFailed."""
     if not (folder / _DATABASE).exists():
         return None
+    with _opened(folder, locks) as client:
+        models = client.search_registered_models(f"name = '{market}'")
+        if not models or alias not in models[0].aliases:
+            return None
+        return client.get_model_version_by_alias(market, alias).tags.get(FINGERPRINT)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, locks: Path) -> Iterator[MlflowClient]:
+    """Hold the registry for questions, and for what may be left undone. Raises TrackingFailed."""
     try:
         with store.locked(locks / "mlflow.lock"):
-            client = open_client(folder)
-            models = client.search_registered_models(f"name = '{market}'")
-            if not models or alias not in models[0].aliases:
-                return None
-            return client.get_model_version_by_alias(market, alias).tags.get(FINGERPRINT)
+            yield open_client(folder)
     except (MlflowException, SQLAlchemyError) as error:
-        raise TrackingFailed(f"MLflow's registry in {folder / _DATABASE} cannot be read: {_why(error, folder)}.") from None
+        raise TrackingFailed(f"MLflow's registry in {folder / _DATABASE} cannot be used: {_why(error, folder)}.") from None
 
 
 def _dataset(name: str, digest: str) -> DatasetInput:
@@ -289,11 +296,10 @@ def _millis(moment: str) -> int:
 
 
 def aliased_sources(folder: Path, locks: Path) -> set[str]:
-    """Name the model folders of versions that carry an alias; none where there is no database."""
+    """Name the model folders of versions that carry an alias; none where there is no database. Raises TrackingFailed."""
     if not (folder / _DATABASE).exists():
         return set()
-    with store.locked(locks / "mlflow.lock"):
-        client = open_client(folder)
+    with _opened(folder, locks) as client:
         models = client.search_registered_models()
         return {
             str(client.get_model_version(model.name, version).source) for model in models for version in model.aliases.values()
@@ -301,9 +307,8 @@ def aliased_sources(folder: Path, locks: Path) -> set[str]:
 
 
 def forget_versions(sources: set[str], folder: Path, locks: Path) -> None:
-    """Take versions out of the registry whose model folders are going: a name must never lead to nothing."""
-    with store.locked(locks / "mlflow.lock"):
-        client = open_client(folder)
+    """Take versions out of the registry whose model folders are going: a name must never lead to nothing. Raises TrackingFailed."""
+    with _opened(folder, locks) as client:
         for version in client.search_model_versions():
             if version.source in sources:
                 client.delete_model_version(version.name, version.version)

@@ -11,6 +11,7 @@ import pytest
 from pipeline import receipts
 from pipeline.current import PointerDamaged
 from pipeline.housekeeping import collect
+from pipeline.services.registry import TrackingFailed
 from tests.spec.conftest import Project
 
 
@@ -96,6 +97,29 @@ def test_a_model_built_again_after_gc_is_registered_again(project: Project) -> N
     assert before is not None
     assert receipt is not None
     assert int(receipt["version"]) > int(before["version"])
+
+
+def test_a_database_that_cannot_be_read_is_named_and_nothing_is_dropped(project: Project) -> None:
+    project.run(Train_seed="3")
+    record_other_market(project)
+    project.age(days=3)
+    before = folders(project)
+    (project.root / "data/mlflow/mlflow.db").write_bytes(b"no database at all" * 1000)
+    project.forget()
+    with pytest.raises(TrackingFailed, match=r"mlflow\.db cannot be used"):
+        collect(1)
+    assert folders(project) == before
+
+
+def test_a_receipt_that_names_no_version_is_written_again(project: Project) -> None:
+    evaluation = project.result("evaluate")
+    whole = receipts.read_receipt(evaluation)
+    (receipt,) = (project.root / "data/mlflow/receipts").iterdir()
+    for damaged in ("{", "{}", ""):
+        receipt.write_text(damaged)
+        assert not receipts.is_recorded(evaluation)
+        assert project.run() == []
+        assert receipts.read_receipt(evaluation) == whole
 
 
 def test_a_database_that_was_moved_away_is_made_again(project: Project) -> None:

@@ -15,11 +15,14 @@ import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from pipeline import tasks
+from pipeline import Check, tasks
+from pipeline.incremental.workspace import KEY_LENGTH
+from pipeline.stages import check
 
 from .conftest import Project
 
@@ -439,6 +442,31 @@ def test_what_is_older_than_the_history_is_left_out_and_told(project: Project) -
     first_night(project).unlink()
     assert project.run(Check_history_days=str(days)) == ["Check"]  # all else is what it would be had the older one never been
     assert "history" not in project.account() | whole
+
+
+def test_a_delivery_that_arrives_meanwhile_waits_for_the_next_run_where_it_would_end_the_history_elsewhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights = sorted(path.stem for path in project.raw.glob("*.csv"))
+    days = date.fromisoformat(nights[-2]).toordinal() - date.fromisoformat(nights[1]).toordinal() + 1
+    late, place = project.root / "late.csv", project.raw / f"{nights[-1]}.csv"
+    place.rename(late)
+    judge = check.judge_intake
+
+    def judge_while_it_arrives(*told: Any) -> dict[str, Any]:
+        late.rename(place)
+        return judge(*told)
+
+    def history() -> dict[str, Any]:
+        (made,) = project.run_manifests(Check_history_days=str(days))
+        return _read(project.root / "data/check" / made["fingerprint"][:KEY_LENGTH] / "account.json")["history"]
+
+    project.job = Check
+    monkeypatch.setattr(check, "judge_intake", judge_while_it_arrives)
+    assert history() == {"begins": nights[1], "older": 1}
+
+    monkeypatch.setattr(check, "judge_intake", judge)
+    assert history() == {"begins": nights[2], "older": 2}
 
 
 def test_the_newest_night_is_the_present(project: Project) -> None:

@@ -35,6 +35,13 @@ def test_a_current_result_is_fresh(told: Status) -> None:
     assert "wrong" not in told()
 
 
+def test_a_night_is_as_old_as_this_machines_date_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIPELINE_TODAY", "2024-03-01")
+    assert status._age("2024-02-28") == "2024-02-28 (2 days ago)"
+    assert status._age("2024-03-01") == "2024-03-01 (0 days ago)"
+    assert status._age("") == "undated deliveries"
+
+
 def test_after_an_experiment_a_run_would_make_the_old_result_current_again(project: Project, told: Status) -> None:
     before = project.result("evaluate").relative_to(project.root)
     project.run(Train_seed="3")

@@ -8,7 +8,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from pipeline import Evaluate, Tune
+from pipeline import Evaluate, Train, Tune
 from pipeline.errors import UsageWrong
 
 from .conftest import Project
@@ -25,7 +25,7 @@ def project(project: Project) -> Project:
 
 
 def search(project: Project, trials: int, **settings: str) -> list[str]:
-    return project.run(Tune_trials=str(trials), Trial_profile="full", **settings)
+    return project.run(Tune_trials=str(trials), Tune_profile="full", **settings)
 
 
 def results(project: Project, stage: str) -> list:
@@ -54,15 +54,22 @@ def test_another_seed_is_another_search(project: Project) -> None:
 def test_a_model_may_take_what_was_found(project: Project) -> None:
     project.job = Evaluate
     assert project.run() == NOTHING
-    assert "Train" in search(project, 2, Train_tuned="true")
+    searched = project.run_manifests(Tune_trials="2", Train_profile="full", Train_max_listings="150", Train_tuned="true")
+    fits = [made["recipe"]["parameters"] for made in searched if made["task"] in ("Trial", "Train")]
+    assert len(fits) == 3
+    assert {(fit["profile"], fit["max_listings"]) for fit in fits} == {("full", "150")}, (
+        "a search is for the fit that asks for it"
+    )
     assert project.run() == NOTHING
 
 
 def test_the_quick_profile_has_nothing_to_search(project: Project) -> None:
     assert not project.try_run()
     assert not project.try_run(Train_tuned="true")
-    with pytest.raises(UsageWrong, match=r"quick profile has no members.*--Trial-profile full"), project.settings():
+    with pytest.raises(UsageWrong, match=r"quick profile has no members.*--Tune-profile full"), project.settings():
         Tune(market="tiny").requires()
+    with pytest.raises(UsageWrong, match=r"quick profile has no members.*leave --Train-tuned out"), project.settings():
+        Train(market="tiny", tuned=True).requires()
 
 
 def test_all_candidates_are_kept_with_their_errors(project: Project) -> None:

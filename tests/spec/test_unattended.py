@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -35,7 +36,9 @@ class Recorded:
         )
         monkeypatch.setattr(expected, "list_ahead", lambda *_: [])
         monkeypatch.setattr(expected, "list_missed", lambda market, *_: self.missed if market == "two" else [])
-        monkeypatch.setattr(unattended, "_read_monitor", lambda _: ([], ["volume"]))
+        place = folder / DONE[0]["place"]
+        place.mkdir(parents=True)
+        (place / "monitor.json").write_text(json.dumps({"findings": [], "judged": ["volume"]}))
         monkeypatch.setattr(alerts, "follow", self.follow)
         monkeypatch.setattr(alerts, "send", list)
         self.log = unattended.Log("nightly")
@@ -84,6 +87,26 @@ def test_what_goes_wrong_in_one_market_is_told_and_costs_no_other_its_night(
     assert "there are none yet" in finding["means"]
     assert judged == set(KINDS), "what Monitor could not judge stays open"
     assert recorded.followed["two"] == ([], {*KINDS, "volume"})
+
+
+def test_a_good_run_without_a_record_is_no_success_and_costs_no_other_its_night(recorded: Recorded) -> None:
+    recorded.outcomes["one"] = [Outcome(0, {})]
+    assert recorded.night("one", "two") == 30
+    assert recorded.followed["one"] == ([], set(KINDS)), "what Monitor could not tell stays open"
+    assert recorded.followed["two"] == ([], {*KINDS, "volume"})
+    assert "one: what Monitor found is not told" in recorded.log.path.read_text()
+
+
+def test_findings_that_cannot_be_followed_cost_no_other_its_night(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    def follow(market: str, *told: Any) -> SimpleNamespace:
+        if market == "one":
+            raise OSError("no room")
+        return recorded.follow(market, *told)
+
+    monkeypatch.setattr(alerts, "follow", follow)
+    assert recorded.night("one", "two") == 40
+    assert list(recorded.followed) == ["two"]
+    assert "one: what was found could not be followed: OSError: no room" in recorded.log.path.read_text()
 
 
 def test_a_missed_night_that_fails_is_no_success_and_tonight_is_run_all_the_same(recorded: Recorded) -> None:

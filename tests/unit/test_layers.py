@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import pipeline
+from pipeline import paths
+from pipeline.incremental.task import IncrementalTask
+
 ROOT = Path(__file__).parents[2]
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -40,6 +44,14 @@ OUTSIDE_CALLS = {
     "read_text",
     "write_text",
 }
+
+
+# Libraries that cannot change what a stage writes: they run, send or limit what others compute.
+ONLY_RUN = {"dask", "distributed", "joblib", "luigi", "threadpoolctl"}
+# By which a stage only reads and checks what the pipeline itself wrote.
+ONLY_CHECKS = {"msgspec"}
+CHOOSES_ONLY = {"Tune": {"scikit-learn", "scipy"}}  # its module also fits trials, which are stages of their own
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "python_calamine": "python-calamine"}
 
 
 def tree_of(module: str) -> ast.Module:
@@ -197,3 +209,15 @@ def test_no_setting_of_the_project_decides_a_result(family):
     from pipeline import paths
 
     assert not {"pipeline.settings", "pipeline.paths"} & paths.workspace().digest_class(getattr(pipeline, family)).keys()
+
+
+STAGES = [getattr(pipeline, name) for name in pipeline.__all__ if issubclass(getattr(pipeline, name), IncrementalTask)]
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.task_family)
+def test_a_recipe_names_every_library_that_decides_the_result(stage):
+    code = paths.workspace().digest_class(stage)
+    reached = {name.split(".")[0] for module in code if module in MODULES for name in imports_of(module)}
+    libraries = {DISTRIBUTIONS.get(name, name) for name in reached - sys.stdlib_module_names - {"pipeline"}}
+    harmless = ONLY_RUN | CHOOSES_ONLY.get(stage.task_family, set()) | (set() if stage is pipeline.Ingest else ONLY_CHECKS)
+    assert libraries - harmless <= set(stage.libraries)

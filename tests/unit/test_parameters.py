@@ -1,9 +1,14 @@
 """What an option may say, and that a slip ends with code 2 and one message."""
 
+import re
+from pathlib import Path
+
 import luigi
 import pytest
 from luigi.cmdline_parser import CmdlineParser
+from luigi.task_register import Register
 
+import pipeline
 from pipeline import Check, Ingest, Train
 
 
@@ -46,6 +51,26 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_a_slip_is_refused_at_once(capsys, arguments, said):
     arguments = (arguments[0], "--market", "sample", *arguments[1:]) if "--market" not in arguments else arguments
     assert said in refusal(capsys, *arguments)
+
+
+def test_an_option_is_taken_by_its_whole_name_alone(capsys):
+    assert "unrecognized arguments: --Train-iterations 300" in refusal(capsys, "Train", "--Train-iterations", "300")
+
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "luigi.cfg", *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("pipeline/**/*.py")]
+
+
+def test_every_option_of_a_stage_that_is_written_down_exists():
+    there = {f"{section}-{name.replace('_', '-')}" for section, _, name, _ in Register.get_all_params()}
+    stages = "|".join(name for name in pipeline.__all__)
+    told = {
+        (path.name, option)
+        for path in DOCUMENTS
+        for option in re.findall(rf"--((?:{stages})-[a-z][a-z-]*[a-z])", path.read_text(encoding="utf-8"))
+    }
+    assert len(told) > 10
+    assert {(name, option) for name, option in told if option not in there} == set()
 
 
 def test_what_makes_sense_is_read_as_it_is():

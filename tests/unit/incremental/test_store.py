@@ -6,6 +6,7 @@ import select
 import stat
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -259,6 +260,44 @@ class TestLock:
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(enter, range(50))) == {1}
         assert list(tmp_path.iterdir()) == []
+
+    def test_who_only_looks_makes_nobody_wait(self, tmp_path):
+        path, is_over = tmp_path / "a.lock", threading.Event()
+
+        def look() -> None:
+            while not is_over.is_set():
+                store.is_held(path)
+
+        def refuse() -> None:
+            raise AssertionError("nobody holds it")
+
+        with ThreadPoolExecutor(1) as pool:
+            looking = pool.submit(look)
+            try:
+                for _ in range(300):
+                    with store.locked(path, refuse):
+                        pass
+            finally:
+                is_over.set()
+        looking.result()
+
+    def test_a_sweep_takes_no_lock_away_that_was_taken_since_it_looked(self, tmp_path, monkeypatch):
+        path, unlink = tmp_path / "locks" / "champion-uk.lock", Path.unlink
+        path.parent.mkdir()
+        path.touch()
+        with contextlib.ExitStack() as others:
+            wanting: list[AnotherProcess] = []
+
+            def be_late(left: Path, *told: bool, **more: bool) -> None:
+                monkeypatch.setattr(Path, "unlink", unlink)
+                wanting.append(others.enter_context(AnotherProcess(path)))
+                wanting[0].is_silent(0.3)
+                unlink(left, *told, **more)
+
+            monkeypatch.setattr(Path, "unlink", be_late)
+            store.sweep_all(tmp_path, (), frozenset())
+            assert wanting[0].says() == "held"
+            assert store.is_held(path), "a third would get in beside it"
 
     def test_two_locks_do_not_wait_for_each_other(self, tmp_path):
         with store.locked(tmp_path / "a.lock"), AnotherProcess(tmp_path / "b.lock") as other:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageWrong, UserError
+from pipeline.incremental import store
 from pipeline.services.exports import guard_cell, replaced
 
 
@@ -35,6 +36,15 @@ def test_the_file_is_there_at_the_end_and_not_before(tmp_path):
         assert not path.exists()
     assert path.read_bytes() == "é\n".encode()
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_run_that_begins_takes_no_draft_away(tmp_path):
+    path = tmp_path / "data/out/priced.csv"
+    path.parent.mkdir(parents=True)
+    with replaced(path) as stream:
+        stream.write("new")
+        store.sweep_all(tmp_path / "data", (), frozenset())
+    assert path.read_text() == "new"
 
 
 def test_a_name_that_ends_in_gz_is_packed(tmp_path):
