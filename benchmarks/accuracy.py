@@ -2,7 +2,8 @@
 
 Prints Markdown; `--write` puts it into docs/accuracy.md, each section in place of its own. Sections: `splits` (grouped, one a seed and market, beside
 the peers), `forward` (kijiji_ca week by week), and on more splits of ours alone `intervals` and `depreciation`. Every fit is a process of its own, and what it found is
-kept in `--cache`, one JSON line a fit: a run that was ended goes on where it was. The peers are installed into a folder of temporary files,
+kept in `--cache`, one JSON line a fit: a run that was ended goes on where it was, and code of a model that changed is fitted again. What comes before a model
+is not looked at: after a change of deliveries, of a market's TOML, or of Ingest to Split name another cache. The peers are installed into a folder of temporary files,
 which needs a package index once.
 """
 
@@ -39,6 +40,7 @@ MARKETS = ("avito_ma", "kijiji_ca", "craigslist_us", "uk")
 FORWARD_MARKET = "kijiji_ca"
 SEEDS = "10,11,12,13,14"
 RESPLITS = ",".join(map(str, range(10, 30)))
+OURS = ("full", "quick")
 PEERS_FITTED = ("catboost", "xgboost", "lightgbm", "original", "original_trimmed")
 
 
@@ -112,7 +114,7 @@ class Bench:
         return folder
 
     def _command(self, name: str) -> list[str]:
-        if name in {"full", "quick"}:
+        if name in OURS:
             return [sys.executable, "-m", "benchmarks.judging.ours", name]
         environment = "autogluon" if name.startswith("autogluon") else "accuracy"
         return [self.pythons[environment], str(PEERS / "accuracy/fit.py"), name]
@@ -163,7 +165,12 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--markets", default=",".join(MARKETS), help="markets (default: all four)")
     parser.add_argument("--jobs", type=int, default=1, help="fits at a time, each on one core (default: 1)")
-    parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "carprice-accuracy", help="folder of results")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "carprice-accuracy",
+        help="folder of results: another where data, or stages before Train, have changed",
+    )
     parser.add_argument("--peers-python", help="an interpreter that has the peers (default: one is made)")
     parser.add_argument("--autogluon", type=int, default=0, metavar="SECONDS", help="AutoGluon too, with so long a limit")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="start no fit after so many minutes")
@@ -189,11 +196,14 @@ def find_pythons(given: str | None, autogluon: int) -> dict[str, str]:
 
 
 def run_missing(bench: Bench, options: argparse.Namespace) -> None:
-    """Run the fits that the cache lacks, so many at a time, until the time is up."""
-    known = {(one["section"], one["market"], one["number"], one["name"]) for one in bench.records()}
-    fits = [
-        fit for fit in dict.fromkeys(plan_fits(bench, options)) if (fit.section, fit.market, fit.number, fit.name) not in known
-    ]
+    """Run the fits that the cache lacks, or has of other code of ours, so many at a time, until the time is up."""
+    code = digest_code()
+    known = {
+        Fit(one["section"], one["market"], one["number"], one["name"])
+        for one in bench.records()
+        if one["name"] not in OURS or one["code"] == code
+    }
+    fits = [fit for fit in dict.fromkeys(plan_fits(bench, options)) if fit not in known]
     until = time.monotonic() + options.minutes * 60
 
     def run_in_time(fit: Fit) -> None:
@@ -208,7 +218,7 @@ def plan_fits(bench: Bench, options: argparse.Namespace) -> Iterator[Fit]:
     """Yield all fits, some of them twice: seed after seed, so that a run that is ended has whole seeds."""
     autogluon = [f"autogluon_seconds_{options.autogluon}"] if options.autogluon else []
     if "splits" in options.sections:
-        for seed, market, name in product(options.seeds, options.markets, ("full", "quick", *PEERS_FITTED, *autogluon)):
+        for seed, market, name in product(options.seeds, options.markets, (*OURS, *PEERS_FITTED, *autogluon)):
             yield Fit("splits", market, seed, name)
     if {"intervals", "depreciation"} & {*options.sections}:
         for seed, market in product(options.resplits, options.markets):

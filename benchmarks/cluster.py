@@ -26,7 +26,7 @@ def main() -> int:
     """Print the table as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--market", default="uk")
-    parser.add_argument("--profile", default="quick", choices=("quick", "full"))
+    parser.add_argument("--profile", default="full", choices=("quick", "full"))
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     raw = os.environ.get("CARPRICE_DATA")

@@ -462,16 +462,6 @@ def measure_progress(record: Mapping[str, Any], tasks: Iterable[Mapping[str, Any
     return Progress(min(max(1 - left_s / total, 0.0), 1.0) if total else 0.0, left_s, tuple(running))
 
 
-def find_sources(result: Result, results: Mapping[tuple[str, str, str], Result]) -> Iterator[Result]:
-    """Yield the results that a result was made from, each once; `results` is what `index_results` returns."""
-    seen = set()
-    for key in result.made_from:
-        source = results.get(key)
-        if source and source.folder not in seen:
-            seen.add(source.folder)
-            yield source
-
-
 def index_results(market: str) -> dict[tuple[str, str, str], Result]:
     """Return the results of a market by (family, file, sha256) of each of their files; of equal ones the newest."""
     found: dict[tuple[str, str, str], Result] = {}

@@ -1,11 +1,13 @@
 """What docs/accuracy.md rests on: who judges whom, what counts as worse than promised, and what is best."""
 
+import argparse
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import accuracy
 from benchmarks.accuracy import replace_sections
 from benchmarks.judging import depreciation, intervals, tables
 from benchmarks.judging.parts import Listings, write_split, write_week
@@ -56,6 +58,22 @@ def test_a_section_of_the_page_is_written_in_place_of_its_own():
 
 def read(folder):
     return tuple(pd.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
+
+
+def test_fits_of_other_code_of_ours_are_made_again_and_those_of_peers_are_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(accuracy, "digest_code", lambda: "new")
+    bench = accuracy.Bench(tmp_path, tmp_path, {})
+    fits = [
+        {"section": "splits", "market": "uk", "number": seed, "name": name, "code": code}
+        for seed, code in ((10, "old"), (11, "new"))
+        for name in (*accuracy.OURS, *accuracy.PEERS_FITTED)
+    ]
+    bench.log.write_text("".join(f"{json.dumps(fit)}\n" for fit in fits))
+    made = []
+    monkeypatch.setattr(bench, "run", made.append)
+    options = argparse.Namespace(sections=["splits"], seeds=[10, 11], markets=["uk"], autogluon=0, minutes=1, jobs=1)
+    accuracy.run_missing(bench, options)
+    assert made == [accuracy.Fit("splits", "uk", 10, name) for name in accuracy.OURS]
 
 
 def test_a_week_is_judged_on_its_new_cars_at_their_first_price_and_learns_prices_of_the_night_before(tmp_path):
