@@ -230,9 +230,15 @@ def prepare() -> None:
 
 
 def is_operator() -> bool:
-    """Say whether whoever reads may roll back: named in [dashboard] operators of luigi.cfg, `*` for anyone."""
+    """Say whether whoever reads may roll back: named in [dashboard] operators of luigi.cfg, `*` for anyone.
+
+    An address of which the provider says that it was not verified is nobody's: whoever signs up may claim any.
+    """
     named = {name.strip() for name in settings.dashboard().operators.split(",") if name.strip()}
-    return "*" in named or (has_sign_in() and str(st.user.get("email", "")) in named)
+    if "*" in named:
+        return True
+    is_claimed = str(st.user.get("email_verified", True)).casefold() == "false"
+    return has_sign_in() and not is_claimed and str(st.user.get("email", "")) in named
 
 
 def has_sign_in() -> bool:

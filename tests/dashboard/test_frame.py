@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -96,6 +97,24 @@ def _refuse() -> list[str]:
 def test_who_may_roll_back_is_nobody_by_default():
     settings = (REPOSITORY / "luigi.cfg").read_text()
     assert "\noperators =\n" in settings
+
+
+@pytest.mark.parametrize(
+    ("claims", "may"),
+    [
+        ({"email": "ann@example.org"}, True),
+        ({"email": "ann@example.org", "email_verified": True}, True),
+        ({"email": "ann@example.org", "email_verified": False}, False),
+        ({"email": "ann@example.org", "email_verified": "false"}, False),
+        ({"email": "bob@example.org", "email_verified": True}, False),
+        ({}, False),
+    ],
+)
+def test_an_operator_is_known_by_an_address_that_nobody_can_merely_claim(monkeypatch, claims, may):
+    monkeypatch.setattr(page.st, "user", claims)
+    monkeypatch.setattr(page, "has_sign_in", lambda: True)
+    monkeypatch.setattr(page.settings, "dashboard", lambda: SimpleNamespace(operators="ann@example.org, carl@example.org"))
+    assert page.is_operator() is may
 
 
 def test_it_listens_on_this_machine_alone_and_tells_nobody():
