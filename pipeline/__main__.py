@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import configparser
+import errno
 import importlib
 import io
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 COMMANDS = {
     "explain": "say what a run would build, and why, before it runs",
     "status": "say what is current, how old it is, and what is wrong",
@@ -40,15 +43,30 @@ def main(argv: list[str] | None = None) -> int:
     return run_command(modules[options.command].run, options)
 
 
+def _open_streams() -> None:
+    """Stand in for streams that are closed: what is written to the output fails with a message, as where there is no room."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115  # for reading alone, up to the end
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # up to the end
+
+
+def _drop_output() -> None:
+    """Lead the output to nowhere: what is left in its buffer would fail once more at Python's end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Run a command; print what the user can mend as its message alone."""
+    _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that has no arrows gets question marks
     try:
+        _refuse_empty_market(options)
         code = run(options)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has read enough; Python would say so once more at its end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
     except KeyboardInterrupt:
         return 130
@@ -56,8 +74,18 @@ def run_command(run: Callable[[argparse.Namespace], int], options: argparse.Name
         message, code = _explain(error)
         if not message:
             raise
+        if isinstance(error, OSError):
+            _drop_output()
         sys.stderr.write(f"{message}\n")
     return code
+
+
+def _refuse_empty_market(options: argparse.Namespace) -> None:
+    """An empty option, as a script's unset variable leaves it, would mean the default market, or all."""
+    if getattr(options, "market", None) is not None and not options.market.strip():
+        from pipeline.errors import UsageWrong
+
+        raise UsageWrong(f"--market {options.market!r} names no market: leave the option out to mean the default.")
 
 
 def _explain(error: Exception) -> tuple[str, int]:
@@ -71,6 +99,11 @@ def _explain(error: Exception) -> tuple[str, int]:
         return f"luigi.cfg cannot be read: {' '.join(str(error).split())}", UsageWrong.exit_code
     if isinstance(error, OSError) and error.filename is not None:
         return f"Cannot use {error.filename}: {error.strerror}. Make room, or let this user write there.", UserError.exit_code
+    if isinstance(error, io.UnsupportedOperation) or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+        return (
+            f"The output cannot be written: {error.strerror or 'it is closed'}. Make room, or name another place.",
+            UserError.exit_code,
+        )
     if isinstance(error, ValueError):  # Luigi's own message does not name the setting
         return find_wrong_setting() or "", UsageWrong.exit_code
     return "", UserError.exit_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -56,8 +57,12 @@ def price_rows(pricer: Pricer, table: CarFile, size: int) -> Iterator[tuple[list
 
 
 def name_outcomes(headers: Sequence[str]) -> list[str]:
-    """Return the columns of an outcome as they stand behind a table's own: with another name where it has one of that name."""
-    return [field if field not in headers else f"priced_{field}" for field in Outcome._fields]
+    """Return the columns of an outcome as they stand behind a table's own: with another name where it has one of that name.
+
+    >>> name_outcomes(["make", "estimate", "priced_estimate"])[:2]
+    ['priced_priced_estimate', 'low']
+    """
+    return [next(name for n in itertools.count() if (name := "priced_" * n + field) not in headers) for field in Outcome._fields]
 
 
 def fill_record(record: Sequence[str], width: int) -> list[str]:

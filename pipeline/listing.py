@@ -52,6 +52,9 @@ UNITS: dict[str, float] = {
     "cc": 0.001,
 }
 
+# What a column whose name ends so may be told in.
+UNITS_OF = {"km": ("km", "mile"), "hp": ("hp", "kw"), "l": ("l", "cc")}
+
 # How an asked price is rated: the five steps of the trade's labels (AutoScout24, CarGurus, mobile.de), the cheapest first.
 RATINGS = ("great price", "good price", "fair price", "high price", "very high price")
 NOT_RATED = "not enough like it"

@@ -194,7 +194,7 @@ def _column_problems(name: str, column: Column) -> list[str]:
         problems.append(f"cannot be a {column.kind}: in every market it is a {listing.COLUMNS[name]}.")
     if bool(column.headers) == bool(column.file_name):
         problems.append("needs either `headers` or `file_name`.")
-    problems.extend(_number_problems(column, column.kind or listing.COLUMNS.get(name, "number")))
+    problems.extend(_number_problems(name, column, column.kind or listing.COLUMNS.get(name, "number")))
     problems.extend(_words_clash(column))
     for date_format in column.date_formats:
         if not _tells_days(date_format):
@@ -222,7 +222,7 @@ def _tells_days(date_format: str) -> bool:
         return False
 
 
-def _number_problems(column: Column, kind: str) -> list[str]:
+def _number_problems(name: str, column: Column, kind: str) -> list[str]:
     problems: list[str] = []
     if kind != "number":
         told = {"limits": column.limits, "unit": column.unit, "units": column.units, "large_unit": column.large_unit}
@@ -233,7 +233,7 @@ def _number_problems(column: Column, kind: str) -> list[str]:
         problems.append("values is for words, and this is a number.")
     if column.limits is not None and column.limits[0] > column.limits[1]:
         problems.append(f"limits {list(column.limits)} are upside down: the low one comes first.")
-    problems.extend(_units_problems(column))
+    problems.extend(_units_problems(name, column))
     if column.large_unit and column.limits:
         highest = column.limits[1] / listing.UNITS.get(column.unit, 1.0)
         if column.large_unit.above < highest:
@@ -244,11 +244,13 @@ def _number_problems(column: Column, kind: str) -> list[str]:
     return problems
 
 
-def _units_problems(column: Column) -> Iterator[str]:
+def _units_problems(name: str, column: Column) -> Iterator[str]:
     named = [unit for unit in column.units.values() if isinstance(unit, str)]
     for unit in (column.unit, column.large_unit.unit if column.large_unit else "", *named):
         if unit and unit not in listing.UNITS:
             yield f"unit {unit!r} is not known{nearest(unit, list(listing.UNITS))}."
+        elif unit and unit not in listing.UNITS_OF.get(name.rpartition("_")[2], (unit,)):
+            yield f"unit {unit!r} is none of {', '.join(listing.UNITS_OF[name.rpartition('_')[2]])}, in which such a column may be told."
     for word in column.units:
         if not word.strip() or word.strip()[0].isdecimal():
             yield f"units names {word!r}, which is no word that can stand beside a number."

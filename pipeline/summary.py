@@ -43,6 +43,20 @@ def tell_intake(account: Mapping[str, Any], places: Mapping[str, str] | None = N
     return lines
 
 
+def tell_repeats(repeats: Mapping[str, str]) -> list[str]:
+    """Tell of deliveries that hold the bytes of another, each by the other's name.
+
+    >>> tell_repeats({"a.csv": "2024-01-02.csv", "b.csv": "2024-01-02.csv"})
+    ['b.csv holds the same bytes as 2024-01-02.csv and counts for nothing; 1 other repeats one, too']
+    """
+    if not repeats:
+        return []
+    name, first = list(repeats.items())[-1]
+    n = len(repeats) - 1
+    others = f"; {n:,} {'other repeats' if n == 1 else 'others repeat'} one, too" if n else ""
+    return [f"{name} holds the same bytes as {first} and counts for nothing{others}"]
+
+
 def name_sheets(sheets: Mapping[str, int]) -> str:
     """Name the sheets of a spreadsheet with how many rows each has.
 

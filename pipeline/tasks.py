@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import luigi
 import msgspec
@@ -183,6 +183,14 @@ class DatedStage(Stage):
         return Path(task.folder)
 
 
+class History(NamedTuple):
+    """The deliveries that are taken, what is to be told where there are older ones, and the name of the one that each other repeats."""
+
+    deliveries: list[Delivery]
+    told: dict[str, Any]
+    repeats: dict[str, str]
+
+
 class Check(DatedStage):
     """Judge the whole intake before anything is built on it."""
 
@@ -192,17 +200,11 @@ class Check(DatedStage):
     )
     outside_fingerprint = frozenset({"as_of", "history_days"})
     consumes = {"Ingest": ("account.json",)}
-    _chosen: tuple[list[Delivery], dict[str, Any]] | None = None
+    _history: History | None = None
 
     def requires(self) -> list[Any]:
-        """Need the deliveries of the history, in order of (night, name); equal bytes under two names count once."""
-        terms = self.terms()
-        distinct: dict[tuple[str, str], Delivery] = {}
-        for delivery in self._choose()[0]:
-            digest = self.workspace().files.digest(delivery.path)
-            content = digest if digest != UNREADABLE else delivery.name
-            distinct.setdefault((content, str(terms.values_from_name(delivery.stem))), delivery)
-        ingested = [Ingest(market=self.market, delivery=delivery.name) for delivery in distinct.values()]
+        """Need the deliveries of the history, in order of (night, name)."""
+        ingested = [Ingest(market=self.market, delivery=delivery.name) for delivery in self._choose().deliveries]
         return ingested or [NoDelivery(market=self.market, as_of=self.as_of)]
 
     def settings(self) -> Any:
@@ -210,7 +212,7 @@ class Check(DatedStage):
         demands = msgspec.to_builtins(self.terms().check)
         names = [task.delivery for task in self.upstream("Ingest")]
         nights = [night_of(name) for name in names]
-        return {"demands": demands, "deliveries": names, "nights": nights, **self._choose()[1]}
+        return {"demands": demands, "deliveries": names, "nights": nights, **self._choose().told}
 
     def build(self, folder: Path) -> None:
         """Write the account of the whole intake."""
@@ -227,24 +229,34 @@ class Check(DatedStage):
         documents.write_document({**account, **history, "newest": newest}, folder / "account.json")
 
     def summary(self) -> list[str]:
-        """Tell what became of the rows."""
-        return summary.tell_intake(json.loads((self.folder / "account.json").read_bytes()), self._places())
+        """Tell what became of the rows, and which deliveries repeat others: they bring no news, and nothing is built for them."""
+        account = json.loads((self.folder / "account.json").read_bytes())
+        return [*summary.tell_intake(account, self._places()), *summary.tell_repeats(self._choose().repeats)]
 
-    def _choose(self) -> tuple[list[Delivery], dict[str, Any]]:
-        """Return the deliveries of the history, and what is to be told of it where there are older ones.
+    def _choose(self) -> History:
+        """Return the deliveries of the history.
 
         Decided once, as `deps` are, and travelling with the task like them: a delivery that arrives meanwhile belongs to the next run.
         """
-        if self._chosen is None:
-            self._chosen = self._list_history()
-        return self._chosen
+        if self._history is None:
+            found = list_deliveries(paths.deliveries(self.market), self.terms().files, self.as_of)
+            begins = begin_history(found, self.history_days, clock.today())
+            taken = [delivery for delivery in found if not "" < delivery.night < begins]
+            older = len(found) - len(taken)
+            distinct, repeats = self._tell_apart(taken)
+            self._history = History(distinct, {"history": {"begins": begins, "older": older}} if older else {}, repeats)
+        return self._history
 
-    def _list_history(self) -> tuple[list[Delivery], dict[str, Any]]:
-        found = list_deliveries(paths.deliveries(self.market), self.terms().files, self.as_of)
-        begins = begin_history(found, self.history_days, clock.today())
-        taken = [delivery for delivery in found if not "" < delivery.night < begins]
-        older = len(found) - len(taken)
-        return taken, {"history": {"begins": begins, "older": older}} if older else {}
+    def _tell_apart(self, taken: list[Delivery]) -> tuple[list[Delivery], dict[str, str]]:
+        """Return the deliveries of different content, and the others, each with the one that it repeats: the first that is dated, if any is."""
+        terms, firsts, repeats = self.terms(), dict[tuple[str, str], Delivery](), dict[str, str]()
+        for delivery in sorted(taken, key=lambda one: (not one.night, one)):
+            digest = self.workspace().files.digest(delivery.path)
+            content = digest if digest != UNREADABLE else delivery.name
+            first = firsts.setdefault((content, str(terms.values_from_name(delivery.stem))), delivery)
+            if first is not delivery:
+                repeats[delivery.name] = first.name
+        return sorted(firsts.values()), dict(sorted(repeats.items()))
 
     def _places(self) -> dict[str, str]:
         """Say where the rejected rows of each delivery lie."""
@@ -668,7 +680,7 @@ class Promote(NightStage):
         return train.manifest.fingerprint if train.is_committed() else None
 
 
-class Score(PointedStage):
+class Score(NightStage):
     """Say of every live listing what the champion holds it to be worth and how its price is rated, beside the ratings of the night before."""
 
     libraries = LEARNING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -36,13 +37,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.allow_abbrev = False
     parser.add_argument("--market", help="the market (default: [pipeline] market of luigi.cfg)")
     for name, meaning in (("make", "who built it"), ("model", "what it is called"), ("year", "model year")):
-        parser.add_argument(f"--{name}", help=meaning)
-    parser.add_argument("--mileage-km", metavar="KM", help='how far it has been driven; "75,000 mi" and 120k are understood')
+        parser.add_argument(f"--{name}", action=_Once, help=meaning)
+    parser.add_argument(
+        "--mileage-km", action=_Once, metavar="KM", help='how far it has been driven; "75,000 mi" and 120k are understood'
+    )
     parser.add_argument("--input", type=Path, metavar="FILE", help="price every row of this CSV file")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there (default: the screen); .gz packs it")
     parser.add_argument("--format", choices=("table", "csv", "json"), help="default: table for one car, csv for a file")
     parser.add_argument("--why", action="store_true", help="one car: what moved its price, and the adverts nearest to it")
     parser.set_defaults(more=[])
+
+
+class _Once(argparse.Action):
+    """An option that may be given once: of two values nobody knows which was meant."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, value: Any, option: str | None = None
+    ) -> None:
+        """Keep the value, or end where there was one."""
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option} is given twice.")
+        setattr(namespace, self.dest, value)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,6 +69,9 @@ def run(options: argparse.Namespace) -> int:
     market = load_market(name, tuple(paths.market_folders()))
     cells = _read_cells(options, name, market)
     _refuse_contradictions(options, cells)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup asks for
+            signal.signal(number, _end)
     try:
         return _price_file(options, name, market) if options.input else _price_car(options, name, market, cells)
     except BrokenPipeError:  # whoever read our output has seen enough
@@ -61,10 +79,16 @@ def run(options: argparse.Namespace) -> int:
         return 141
 
 
+def _end(number: int, _frame: object) -> None:
+    """End as Ctrl-C does, so that no half-written file is left."""
+    raise SystemExit(128 + number)
+
+
 def _read_cells(options: argparse.Namespace, name: str, market: Market) -> dict[str, str]:
     """Return the cells of one car by header, in the order given."""
     from pipeline.errors import UsageWrong
     from pipeline.market import fold_header
+    from pipeline.stages import cars
 
     declared = {header: getattr(options, header) for header in ("make", "model", "year", "mileage_km")}
     cells = {header: value for header, value in declared.items() if value is not None}
@@ -73,6 +97,8 @@ def _read_cells(options: argparse.Namespace, name: str, market: Market) -> dict[
         if fold_header(header) in map(fold_header, cells):
             raise UsageWrong(f"{written} is given twice.")
         cells[header] = value
+    for header, column in cars.name_doubled(list(cells), market).items():
+        raise UsageWrong(f"{header} and {column} tell the same: give one of them.")
     for header, value in cells.items():
         if any(letter < " " or "\ud800" <= letter <= "\udfff" for letter in value):  # a byte that is no UTF-8 comes as the latter
             raise UsageWrong(f"{header} {value!r} holds characters that are no text.")
@@ -182,9 +208,13 @@ def _price_file(options: argparse.Namespace, name: str, market: Market) -> int:
 
 
 def _warn_unknown(headers: list[str], name: str, market: Market) -> None:
-    """Warn of columns that nobody knows."""
+    """Warn of columns that nobody knows, and of those that tell what another tells."""
     from pipeline.stages import cars
 
+    for header, column in cars.name_doubled(headers, market).items():
+        sys.stderr.write(
+            f"Warning: column {header[:80]!r} is not used: it tells {column}, for which there is a column of that name.\n"
+        )
     for header, near in cars.name_unknown(headers, market).items():
         hint = f": did you mean {near!r}?" if near else "."
         sys.stderr.write(f"Warning: column {header[:80]!r} is not known in {name}, and is not used{hint}\n")

@@ -74,6 +74,18 @@ def name_unknown(headers: Sequence[str], market: Market) -> dict[str, str]:
     return {header: known[found[0]] if found else "" for header, found in near.items()}
 
 
+def name_doubled(headers: Sequence[str], market: Market) -> dict[str, str]:
+    """Return the market's headers that tell nothing here, since the column stands under its canonical name too, each with that name."""
+    fitted = fit_headers(headers, market)
+    used = {fold_header(header) for column in fitted.columns.values() for header in column.headers}
+    return {
+        header: name
+        for header in headers
+        for name, column in market.columns.items()
+        if fold_header(header) in map(fold_header, column.headers) and name in fitted.columns and fold_header(header) not in used
+    }
+
+
 def column_named(name: str, market: Market) -> str | None:
     """Return the header that an option's name means, dashes for blanks and underscores: ours first, then the market's."""
     folded = _fold_name(name)
@@ -126,9 +138,11 @@ def lenient_reader(name: str, market: Market) -> cells.CellReader:
 
     def read_cell(cell: str) -> tuple[object, bool]:
         value, is_missing = read(cell)
-        if is_missing or (value is not None and not measures.is_in_thousands(cell, unit, needs_unit=needs_unit)):
+        if is_missing:
             return value, is_missing
-        return parse(cell, unit, mark, bare_factor=factor, needs_unit=needs_unit), False
+        text = cell if needs_unit else measures.join_thousands(cell, unit)
+        value = value if text == cell else read(text)[0]
+        return (parse(text, unit, mark, bare_factor=factor, needs_unit=needs_unit) if value is None else value), False
 
     return read_cell
 

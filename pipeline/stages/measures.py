@@ -12,6 +12,9 @@ from pipeline.stages import parse
 _LONGEST = 60  # characters of a number with its unit: what is longer is prose
 _RANGE = re.compile(r"\s*[-–—]\s*")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}[.,][0-9]{3}")
+_BLANK = " \u00a0\u202f\u2009"
+# The same within a text: alone, and no part of a longer number.
+_THOUSANDS_WITHIN = re.compile(rf"(?<![0-9.,'’])(?<![0-9][{_BLANK}])([0-9]{{1,3}})[.,]([0-9]{{3}})(?![0-9.,'’]|[{_BLANK}][0-9])")
 _SIGNS = "£$€"
 _MONEY = ("aed", "cad", "chf", "dh", "dhs", "eur", "euro", "euros", "gbp", "mad", "usd", *_SIGNS)
 # Words of a unit, small letters, and the factor to the canonical unit, which is how names of columns end.
@@ -45,13 +48,17 @@ def unit_of(column: str) -> str:
     return "money" if ending in (*_MONEY, "price") else ending if ending in _WORDS else ""
 
 
-def is_in_thousands(text: str, unit: str, *, needs_unit: bool = False) -> bool:
-    """Say whether a bare number groups its thousands with a mark that a market may read as its decimal one.
+def join_thousands(text: str, unit: str) -> str:
+    """Return text without the mark between a number's thousands, whichever it is, where things of this unit are counted in them.
 
-    >>> is_in_thousands("15.000", "km"), is_in_thousands("15.5", "km"), is_in_thousands("1.998", "l")
-    (True, False, False)
+    A market may read that mark as its decimal one: nobody writes thousandths of a kilometre.
+
+    >>> join_thousands("15.000", "km"), join_thousands("75,000 mi", "km"), join_thousands("110.000 - 119.999", "km")
+    ('15000', '75000 mi', '110000 - 119999')
+    >>> join_thousands("15.5", "km"), join_thousands("1.200.000", "km"), join_thousands("1.998", "l")
+    ('15.5', '1.200.000', '1.998')
     """
-    return unit in _IN_THOUSANDS and not needs_unit and bool(_THOUSANDS.fullmatch(text.strip().strip(_SIGNS).strip()))
+    return _THOUSANDS_WITHIN.sub(r"\1\2", text) if unit in _IN_THOUSANDS else text
 
 
 def parse_measure(

@@ -8,7 +8,9 @@ import io
 import json
 import shlex
 import shutil
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -250,6 +252,73 @@ def test_a_full_screen_is_said(trained: Project, cars: Path) -> None:
     code, printed = trained.run("sh", "-c", f"{shlex.join(COMMAND)} --input {shlex.quote(str(cars))} >/dev/full")
     assert code == 30, printed
     assert "cannot write the standard output" in printed
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "explain Evaluate", "alerts", "schedule --cron", "price --make Dacia --model Logan --year 2015"]
+)
+@pytest.mark.parametrize("closed", [">&-", ">/dev/full"])
+def test_an_output_that_takes_nothing_is_said_and_no_success(trained: Project, command: str, closed: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    code, printed = trained.run("sh", "-c", f"{shlex.join([*COMMAND[:-1], *shlex.split(command)])} {closed}")
+    assert code == 30, printed
+    assert "Traceback" not in printed, printed
+    assert "Make room" in printed
+
+
+def test_a_file_is_priced_though_the_screen_is_closed(trained: Project, cars: Path, tmp_path: Path) -> None:
+    output = tmp_path / "priced.csv"
+    command = shlex.join([*COMMAND, "--input", str(cars), "--output", str(output)])
+    code, printed = trained.run("sh", "-c", f"{command} >&-")
+    assert code == 0, printed
+    assert len(read(output)) == len(CARS.splitlines()) - 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_ended_half_way_it_leaves_nothing_half_written(trained: Project, tmp_path: Path, number: signal.Signals) -> None:
+    path, output = tmp_path / "cars.csv", tmp_path / "priced.csv"
+    path.write_text(CARS.splitlines()[0] + "\n" + "Dacia,Logan,2015,100 000,x\n" * 400_000, encoding="utf-8")
+    output.write_text("old")
+    running = trained.start(*COMMAND, "--input", path, "--output", output)
+    until = time.monotonic() + 60
+    while not list(tmp_path.glob(".*")) and time.monotonic() < until:
+        time.sleep(0.05)
+    running.send_signal(number)
+    printed, _ = running.communicate(timeout=60)
+    assert running.returncode == 128 + number, printed
+    assert "Traceback" not in printed
+    assert output.read_text() == "old"
+    assert sorted(tmp_path.iterdir()) == [path, output]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--year", "2015", "--year", "2016"), "--year is given twice"),
+        (("--year", "2015", "Année-Modèle=2016"), "Année-Modèle and year tell the same"),
+        (("--year", "2015", "--mileage-km", "120000", "Kilométrage=5"), "Kilométrage and mileage_km tell the same"),
+        (("--year", "2015", "--market", ""), "--market '' names no market"),
+    ],
+)
+def test_two_values_for_one_thing_are_refused(trained: Project, arguments: tuple[str, ...], said: str) -> None:
+    assert said in price(trained, "--make", "Dacia", "--model", "Logan", *arguments, code=2)
+
+
+def test_a_column_that_tells_what_another_tells_is_named(trained: Project, tmp_path: Path) -> None:
+    path = tmp_path / "cars.csv"
+    path.write_text("make,model,year,Année-Modèle\nDacia,Logan,2015,2016\n", encoding="utf-8")
+    assert "column 'Année-Modèle' is not used: it tells year" in price(trained, "--input", path)
+
+
+def test_a_priced_file_may_be_priced_again_and_again(trained: Project, cars: Path, tmp_path: Path) -> None:
+    before = cars
+    for number in range(4):
+        output = tmp_path / f"priced{number}.csv"
+        price(trained, "--input", before, "--output", output)
+        before = output
+    header = before.read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert len(header) == len(set(header)) == len(CARS.splitlines()[0].split(",")) + 24
 
 
 def test_whoever_has_seen_enough_may_stop_reading(trained: Project, tmp_path: Path) -> None:

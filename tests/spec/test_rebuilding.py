@@ -413,6 +413,18 @@ def test_text_that_was_named_as_gzip_is_the_same_rows_under_its_right_name(proje
     assert project.account()["set_aside"] == {}
 
 
+def test_a_copy_without_a_date_takes_no_night_away(project: Project) -> None:
+    before = project.current()
+    newest = max(project.raw.glob("*.csv"))
+    shutil.copy(newest, project.raw / "backup.csv")
+    assert project.run() == NOTHING
+    assert project.current() == before
+    with project.settings():
+        project.forget()
+        (told,) = (line for line in Check(market="tiny").summary() if "same bytes" in line)
+    assert told == f"backup.csv holds the same bytes as {newest.name} and counts for nothing"
+
+
 def test_an_earlier_night_sees_earlier_deliveries_and_never_moves_current_back(project: Project) -> None:
     before = project.current()
     nights = sorted(path.stem for path in project.raw.glob("*.csv"))

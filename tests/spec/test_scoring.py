@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline import Evaluate, Score
+from pipeline import Evaluate, Nightly, Score
 
 from .conftest import Project
 from .test_rebuilding import (
@@ -36,6 +36,20 @@ def project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setenv("PIPELINE_TODAY", max(nights(project)))
     assert project.run() == ["Promote", "Score"]
     return project
+
+
+def test_scores_of_the_present_are_by_a_champion_that_came_after_the_last_delivery(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(project.root / "data/champion")
+    monkeypatch.setenv("PIPELINE_TODAY", day_after(max(nights(project)), 3).isoformat())
+    project.job = Nightly
+    project.run()
+    priced = scores(project)["estimate"].notna()
+    assert priced.any()
+    project.job = Score
+    assert project.run() == NOTHING, "tonight's scores are those of the night"
+    assert scores(project)["estimate"].notna().equals(priced)
 
 
 def nights(project: Project) -> list[str]:

@@ -67,6 +67,8 @@ def test_four_columns_a_title_and_a_currency_make_a_market(folder):
             "[columns.doors] limits must be a pair of numbers, the low one first, not [1]",
         ),
         ('mileage_km = { headers = ["m"], unit = "miles" }', "unit 'miles' is not known (did you mean 'mile'?)"),
+        ('mileage_km = { headers = ["m"], unit = "kw" }', "[columns.mileage_km] unit 'kw' is none of km, mile"),
+        ('power_hp = { headers = ["p"], units = { ch = "km" } }', "[columns.power_hp] unit 'km' is none of hp, kw"),
         ('vin = { headers = ["v"], pattern = "(" }', "[columns.vin] pattern '(' is not a regular expression"),
         ('vin = { headers = ["v"], pattern = "a" }', "pattern 'a' needs exactly one group in parentheses"),
         ('vin = { file_name = "(a)(b)" }', "file_name '(a)(b)' needs exactly one group in parentheses"),

@@ -1,6 +1,6 @@
 """What a run says at its end."""
 
-from pipeline.summary import tell_intake, tell_listings, tell_metrics, tell_monitor, tell_scores
+from pipeline.summary import tell_intake, tell_listings, tell_metrics, tell_monitor, tell_repeats, tell_scores
 
 INTAKE = {
     "rows": 2021,
@@ -33,6 +33,12 @@ def test_an_intake_is_told_in_a_few_lines():
 def test_deliveries_from_before_the_history_are_told():
     told = tell_intake({**INTAKE, "history": {"begins": "2024-03-01", "older": 1}})[-1]
     assert told == "the history begins with 2024-03-01: 1 delivery from before it left out ([Check] history_days)"
+
+
+def test_a_delivery_that_repeats_another_is_told():
+    assert tell_repeats({}) == []
+    assert tell_repeats({"a.csv": "b.csv"}) == ["a.csv holds the same bytes as b.csv and counts for nothing"]
+    assert tell_repeats({"a.csv": "c.csv", "b.csv": "c.csv"})[0].endswith("; 1 other repeats one, too")
 
 
 def test_an_account_that_was_written_without_examples_is_told_too():

@@ -120,6 +120,35 @@ def test_what_a_files_name_tells_is_taken_unless_a_column_says_it():
     assert cars.find_absent(["model", "year"], market, {"make": "vw"}) == []
 
 
+BERG = market_of(
+    mileage_km=Column(headers=("laufleistung",), decimal_mark=",", units={"km": "km", "mi": "mile", "Meilen": "mile"}),
+)
+RANGES = market_of(mileage_km=Column(headers=("mileage",), parser="range"))
+
+
+@pytest.mark.parametrize(
+    ("market", "header", "text", "expected"),
+    [
+        (BERG, "mileage_km", "75,000 mi", 120_700.8),
+        (BERG, "mileage_km", "75.000 mi", 120_700.8),
+        (BERG, "laufleistung", "75,000 Meilen", 120_700.8),
+        (BERG, "mileage_km", "75,000 km", 75_000),
+        (BERG, "mileage_km", "75,5 km", 75.5),
+        (RANGES, "mileage_km", "110.000 - 119.999", 114_999.5),
+        (RANGES, "mileage", "110,000 - 119,999 km", 114_999.5),
+        (RANGES, "mileage", "120.000", 120_000),
+    ],
+)
+def test_a_mark_before_three_digits_groups_thousands_whichever_it_is(market, header, text, expected):
+    assert one(f"make | model | year | {header}\nVW | Golf | 2020 | {text}", market)["mileage_km"] == pytest.approx(expected)
+
+
+def test_a_header_that_tells_what_a_canonical_one_tells_is_named():
+    assert cars.name_doubled(["make", "model", "year", "mileage_km", "Mileage"], MARKET) == {"Mileage": "mileage_km"}
+    assert cars.name_doubled(["make", "model", "year", "mileage"], MARKET) == {}
+    assert cars.name_doubled(["make", "model", "year"], BOTH_IN_ONE) == {}
+
+
 def test_unknown_headers_are_told_with_the_nearest():
     assert cars.name_unknown(["make", "Mileage km", "carburants", "qqqq"], MARKET) == {"carburants": "carburant", "qqqq": ""}
 
