@@ -44,6 +44,21 @@ class Pricer:
         claimed = {fold_header(header) for column in self._market.columns.values() for header in column.headers}
         self._used = [place for place, header in enumerate(headers) if fold_header(header) in claimed]
 
+    @property
+    def untold(self) -> list[str]:
+        """The columns that the model looks at and most listings tell, and no header does: intervals rest on cars that tell them."""
+        headers = {fold_header(header) for header in self._headers}
+        typical = self.served.model.typical
+        told_by_most = {
+            *(name for name, values in typical.numbers.items() if not np.isnan(values[0])),
+            *(name for name, values in typical.categories.items() if values[0] is not None),
+        }
+        return [
+            name
+            for name, column in self._market.columns.items()
+            if name in told_by_most and name not in self._named and not headers & set(map(fold_header, column.headers))
+        ]
+
     def price(self, records: Sequence[Sequence[str]]) -> list[Outcome]:
         """Return an outcome for each record, in order; one of another width than the header is unreadable."""
         width = len(self._headers)

@@ -206,8 +206,8 @@ def main() -> None:
     n_deals = int(scores["rating"].isin(DEAL_RATINGS).sum())
     st.markdown(
         told.say_many(
-            "**{n} car** is for sale well below the usual price of cars like it.",
-            "**{n} cars** are for sale well below the usual price of cars like them.",
+            "**{n} car** is for sale so far below its estimate that its price is rated good or great.",
+            "**{n} cars** are for sale so far below their estimates that their prices are rated good or great.",
             n_deals,
         )
     )

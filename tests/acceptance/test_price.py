@@ -305,6 +305,21 @@ def test_two_values_for_one_thing_are_refused(trained: Project, arguments: tuple
     assert said in price(trained, "--make", "Dacia", "--model", "Logan", *arguments, code=2)
 
 
+def test_what_is_not_told_of_a_car_is_named_with_what_that_means(trained: Project, cars: Path) -> None:
+    shown = price(trained, *CAR)
+    (line,) = (line for line in shown.splitlines() if line.startswith("not told"))
+    assert "gearbox" in line
+    assert "fuel" not in line
+    assert "the interval holds fewer prices than it is meant to" in line
+    told = json.loads(price(trained, *CAR, "--format", "json"))
+    assert "gearbox" in told["not_told"]
+    assert not {"make", "model", "year", "mileage_km", "fuel"} & set(told["not_told"])
+    assert "Warning: no column tells fuel, fiscal_power_cv, gearbox" in price(trained, "--input", cars)
+
+    told_all = [f"{name}=yes" if name.startswith(("has_", "first_")) else f"{name}=2" for name in told["not_told"]]
+    assert "not told " not in price(trained, *CAR, *told_all)
+
+
 def test_a_column_that_tells_what_another_tells_is_named(trained: Project, tmp_path: Path) -> None:
     path = tmp_path / "cars.csv"
     path.write_text("make,model,year,Année-Modèle\nDacia,Logan,2015,2016\n", encoding="utf-8")
