@@ -338,8 +338,8 @@ class Trial(Fitting):
     """Fit one candidate of the search for hyperparameters, and keep its out-of-fold errors."""
 
     number: int = CountFromZeroParameter(description="Which candidate; 0 is the recipe as it is.")
-    profile: str = WordParameter(words=PROFILES)
-    max_listings: int = CountFromZeroParameter()
+    profile: str = WordParameter(default="full", words=PROFILES, config_path={"section": "Train", "name": "profile"})
+    max_listings: int = CountFromZeroParameter(default=0, config_path={"section": "Train", "name": "max_listings"})
     seed: int = CountFromZeroParameter(default=0)
     jobs: int = CountParameter(default=1, significant=False, description="Folds fitted at a time, each in a process.")
 

@@ -35,7 +35,7 @@ def list_deliveries(folder: Path, files: Files, as_of: date | None = None) -> li
     """List a market's deliveries in order of (night, name): undated ones, and those dated up to `as_of`.
 
     Links are followed, folders once each. Hidden files and folders, and anything but files, are passed over. A folder
-    that does not exist holds no deliveries; raises FolderUnreadable for one that may not be read, and for a link that leads nowhere.
+    that does not exist holds no deliveries; raises FolderUnreadable for one that may not be read.
     """
     found = [
         Delivery(night_of(path.name), name_of(path.relative_to(folder)), path)
@@ -77,11 +77,7 @@ def _is_file(path: Path) -> bool:
         raise FolderUnreadable(
             f"The folder of {path} may not be entered ({error.strerror}). Let this user read and enter it."
         ) from None
-    except OSError as error:
-        if path.is_symlink():  # someone means it to be a delivery
-            raise FolderUnreadable(
-                f"{path} is a link that leads to no file ({error.strerror}). Mount what it links to, or take the link away."
-            ) from None
+    except OSError:
         return False
 
 

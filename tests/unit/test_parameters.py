@@ -58,7 +58,7 @@ def test_an_option_is_taken_by_its_whole_name_alone(capsys):
 
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "luigi.cfg", *ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("pipeline/**/*.py")]
+DOCUMENTS = [ROOT / "luigi.cfg", ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("pipeline/**/*.py")]
 
 
 def test_every_option_of_a_stage_that_is_written_down_exists():
