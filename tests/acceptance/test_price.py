@@ -317,7 +317,9 @@ def test_what_is_not_told_of_a_car_is_named_with_what_that_means(trained: Projec
     assert "Warning: no column tells fuel, fiscal_power_cv, gearbox" in price(trained, "--input", cars)
 
     told_all = [f"{name}=yes" if name.startswith(("has_", "first_")) else f"{name}=2" for name in told["not_told"]]
-    assert "not told " not in price(trained, *CAR, *told_all)
+    shown = price(trained, *CAR, *told_all)
+    assert "estimate " in shown, "where there is no price, nothing is said of what it rests on"
+    assert "not told " not in shown
 
 
 def test_a_column_that_tells_what_another_tells_is_named(trained: Project, tmp_path: Path) -> None:
