@@ -63,7 +63,7 @@ def show(model: PriceModel, cars: pd.DataFrame) -> list[str]:
         "make, model, year and mileage": rest,
         "make, model and year": [*rest, *mileage],
     }
-    return [f"{told} | {' | '.join(judge(model, hide(cars, names)))}" for told, names in hidden.items()]
+    return [f"{told} | {' | '.join(judge(model, hide(cars, names), names))}" for told, names in hidden.items()]
 
 
 def hide(cars: pd.DataFrame, names: list[str]) -> pd.DataFrame:
@@ -71,9 +71,9 @@ def hide(cars: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return cars.assign(**{name: pd.Series([None] * len(cars), index=cars.index, dtype=cars[name].dtype) for name in names})
 
 
-def judge(model: PriceModel, cars: pd.DataFrame) -> list[str]:
+def judge(model: PriceModel, cars: pd.DataFrame, untold: list[str]) -> list[str]:
     """Return how many cars there are, their median error, and the share of prices in intervals, with these' median width and the share priced."""
-    found, price = model.appraise(cars), cars["price"].to_numpy(dtype=np.float64)
+    found, price = model.appraise(cars, untold=untold), cars["price"].to_numpy(dtype=np.float64)
     is_held = (found["low"] <= price) & (price <= found["high"])
     error = (found["estimate"] / price - 1).abs().median()
     width = ((found["high"] - found["low"]) / found["estimate"]).median()

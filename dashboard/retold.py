@@ -38,6 +38,7 @@ _DOMAIN = (
     mark("{what} {value} is below the {bound} seen of {cars}"),
     mark("{what} {value} is beyond the {bound} seen of {cars}"),
     mark("{what} {value} is beyond the {bound} that nearly all {cars} stay within"),
+    mark("none of the {n} {cars} seen has {column} '{value}'"),
     mark("there is no champion, so nothing may price"),
     mark("cars of any model"),
     mark("mileage"),
@@ -58,6 +59,7 @@ _ROWS = (
     mark("{column} above {limit}"),
     mark("{column} '{value}' is not known: left out"),
     mark("{column} '{value}' means not told in this market: left out"),
+    mark("{columns} not told: averaged over the nearest adverts"),
     mark("row has {n} cells and the header {width}"),
 )
 _FRESHNESS = (

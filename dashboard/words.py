@@ -163,8 +163,9 @@ class Words:
         return None
 
     def _retell_value(self, text: str) -> str:
-        if text in COLUMNS:
-            return self.column(text).lower()
+        names = text.split(", ")
+        if any(name in COLUMNS for name in names) and all(map(str.isidentifier, names)):
+            return ", ".join(self.column(name).lower() for name in names)
         if found := re.fullmatch(r"([+-]?)(\d{1,3}(?:,\d{3})*)(\.\d+)?(%| [A-Z]{3}| km| hp| l| CV)?", text):
             sign, whole, rest, unit = found.groups(default="")
             number = self.number(float(whole.replace(",", "") + rest), max(len(rest) - 1, 0)) if "," in whole or rest else whole

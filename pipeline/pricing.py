@@ -46,13 +46,9 @@ class Pricer:
 
     @property
     def untold(self) -> list[str]:
-        """The columns that the model looks at and most listings tell, and no header does: intervals rest on cars that tell them."""
+        """The columns that the model looks at and most listings tell, and no header does: they are lent by donors."""
         headers = {fold_header(header) for header in self._headers}
-        typical = self.served.model.typical
-        told_by_most = {
-            *(name for name, values in typical.numbers.items() if not np.isnan(values[0])),
-            *(name for name, values in typical.categories.items() if values[0] is not None),
-        }
+        told_by_most = self.served.model.told_by_most
         return [
             name
             for name, column in self._market.columns.items()
@@ -70,7 +66,7 @@ class Pricer:
         """Return why one record's car is priced as it is, and the nearest to it of a market's listings."""
         from pipeline.reasons import find_reasons
 
-        return find_reasons(self.served.model, self._read([record]).listings, listings)
+        return find_reasons(self.served.model, self._read([record]).listings, listings, self.untold)
 
     def understand(self, record: Sequence[str]) -> dict[str, Any]:
         """Return what is known of one record's car, in canonical columns and units."""
@@ -84,17 +80,20 @@ class Pricer:
 
     def _price_fitting(self, records: Sequence[Sequence[str]]) -> list[Outcome]:
         read = self._read(records)
-        can_be_priced = np.array([not refusal for refusal in read.refusals], dtype=bool)
-        appraisals = appraise(self.served.model, read.listings[can_be_priced]) if can_be_priced.any() else None
+        can_be_priced, untold = np.array([not refusal for refusal in read.refusals], dtype=bool), self.untold
+        appraisals = appraise(self.served.model, read.listings[can_be_priced], untold=untold) if can_be_priced.any() else None
         told = appraisals.itertuples(index=False, name=None) if appraisals is not None else iter(())
+        lent = _tell_lent(self.served.model.find_lent(read.listings, untold))
         outcomes = []
-        for refusal, note in zip(read.refusals, read.notes, strict=True):
+        for refusal, note, averaged in zip(read.refusals, read.notes, lent, strict=True):
             if refusal:
                 outcomes.append(self._tell(REFUSED, refusal))
                 continue
             *figures, status, reason = next(told)
-            stale = f"stale: {self.served.stale}" if self.served.stale and status != REFUSED else ""
-            outcomes.append(self._tell(status, "; ".join(filter(None, (reason, note, stale))), figures))
+            notes = [reason, note]
+            if status != REFUSED:
+                notes += [averaged, f"stale: {self.served.stale}" if self.served.stale else ""]
+            outcomes.append(self._tell(status, "; ".join(filter(None, notes)), figures))
         return outcomes
 
     def _tell_unreadable(self, record: Sequence[str]) -> Outcome:
@@ -106,3 +105,12 @@ class Pricer:
     def _tell(self, status: str, reason: str, figures: Sequence[float] = (np.nan,) * 3) -> Outcome:
         estimate, low, high = (None if np.isnan(figure) else round(figure) for figure in figures)
         return Outcome(estimate, low, high, self._market.currency, status, reason)
+
+
+def _tell_lent(is_lent: pd.DataFrame) -> list[str]:
+    """Say of each row what is not told of it and was averaged over, "" where nothing was."""
+    if not is_lent.any(axis=None):
+        return [""] * len(is_lent)
+    patterns, places = np.unique(is_lent.to_numpy(), axis=0, return_inverse=True)
+    told = [", ".join(is_lent.columns[pattern]) for pattern in patterns]
+    return [f"{told[place]} not told: averaged over the nearest adverts" if told[place] else "" for place in places.ravel()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,15 @@ def read_listings(market: str) -> pd.DataFrame:
     return frames.read_frame(Path(current.stages["clean"]) / "listings.parquet")
 
 
-def find_reasons(model: PriceModel, car: pd.DataFrame, listings: pd.DataFrame) -> Reasons:
-    """Explain the price of one car (a frame of one row in canonical columns) beside listings."""
+def find_reasons(model: PriceModel, car: pd.DataFrame, listings: pd.DataFrame, untold: Collection[str] = ()) -> Reasons:
+    """Explain the price of one car (a frame of one row in canonical columns) beside listings.
+
+    What donors lend to the car they lend to the typical one, too: that it is not told moves no price.
+    """
     told = car.assign(**{name: None for name in model.choice.columns if name not in car})
-    explanation = explain_price(told, model.typical, lambda asked: model.estimate(asked)["estimate"].to_numpy())
+    (is_lent,) = model.find_lent(told, untold).to_dict("records")
+    typical = model.typical.without([str(name) for name, found in is_lent.items() if found])
+    explanation = explain_price(told, typical, lambda asked: model.estimate(asked, untold=untold)["estimate"].to_numpy())
     return Reasons(explanation, find_comparables(car, listings))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.pricing import Outcome, Pricer
     from pipeline.reasons import Reasons
 
-_NARROW = "most adverts do, and the interval holds fewer prices than it is meant to without"
+_AVERAGED = "prices are averaged over what the nearest adverts have, and intervals are wider for it"
 CHUNK = 20_000  # rows that are read, priced and written at once: what a file needs of memory
 _EPILOG = """
 One car: every column of the market's TOML that a model may use is an option under its canonical name (--fuel petrol,
@@ -196,7 +196,7 @@ def _price_file(options: argparse.Namespace, name: str, market: Market) -> int:
     with exports.replaced(options.output) if options.output else exports.standard_output() as stream:
         pricer = Pricer(resolve_dated(name, market.delivery), market, table.headers, stem_of(options.input.name))
         if pricer.untold:
-            sys.stderr.write(f"Warning: no column tells {', '.join(pricer.untold)}: {_NARROW}.\n")
+            sys.stderr.write(f"Warning: no column tells {', '.join(pricer.untold)}: {_AVERAGED}.\n")
         write = _writer(options.format or "csv", stream, table.headers, table.separator, pricer)
         with _progress(table.lines - 1) as advance:
             for records, outcomes in price_rows(pricer, table, CHUNK):
@@ -236,7 +236,7 @@ def _writer(
     ours = name_outcomes(headers)
 
     def write_json(records: Sequence[Sequence[str]], outcomes: Sequence[Outcome]) -> None:
-        facts = {"priced_by": pricer.served.facts(), "not_told": pricer.untold, **(reasons.plain() if reasons else {})}
+        facts = {"priced_by": pricer.served.facts(), **(reasons.plain() if reasons else {})}
         for record, outcome in zip(records, outcomes, strict=True):
             cells = fill_record(record, len(headers))
             line = dict(zip(headers, cells, strict=True)) | dict(zip(ours, outcome, strict=True)) | facts
@@ -257,8 +257,6 @@ def _draw(pricer: Pricer, name: str, record: list[str], outcome: Outcome, reason
     lines.append(("status", outcome.status))
     if outcome.reason:
         lines.append(("reason", outcome.reason))
-    if pricer.untold and outcome.estimate is not None:
-        lines.append(("not told", f"{', '.join(pricer.untold)}: {_NARROW}"))
     if reasons:
         lines.extend(reasons.lines(outcome.currency))
     lines.append(("model", pricer.served.tell()))

@@ -28,6 +28,7 @@ _TRUSTED = (
     "pipeline.stages.train.PriceModel",
     "pipeline.valuation.contributions.Typical",
     "pipeline.valuation.domain.Domain",
+    "pipeline.valuation.donors.Donors",
     "pipeline.valuation.encoding.Encoding",
     "pipeline.valuation.features.FeatureChoice",
     "pipeline.valuation.intervals.Intervals",

@@ -68,7 +68,7 @@ CONDITIONS = {
 _CONDITION_MISSING = 0.25  # on top
 # Words that traders do not tell apart, each with the one that stands for both; and those that say nothing.
 _STANDS_FOR = {"pickup": "truck", "minivan": "van", "offroad": "suv", "4x4": "all-wheel", "semi-automatic": "automatic"}
-_SAYS_NOTHING = "other"
+SAYS_NOTHING = "other"
 _POSTED_AGAIN = ["year", "mileage_km", "price"]  # equal in an advert that was posted again
 _TOLD_IN_WORDS = {
     "condition": "{} condition",
@@ -151,7 +151,7 @@ def _comparable_columns(told: Mapping[Any, Any], listings: pd.DataFrame) -> list
 
 
 def _is_told(value: Any) -> bool:
-    return not pd.isna(value) and value != _SAYS_NOTHING
+    return not pd.isna(value) and value != SAYS_NOTHING
 
 
 def _find_scale(name: str, value: float) -> Scale:
@@ -175,7 +175,7 @@ def _measure_numbers(value: float, others: pd.Series, scale: Scale) -> np.ndarra
 
 def _measure_words(word: Any, others: pd.Series, cost: float) -> np.ndarray:
     words = others.astype("str").replace(_STANDS_FOR)
-    is_told = words.notna() & (words != _SAYS_NOTHING)
+    is_told = words.notna() & (words != SAYS_NOTHING)
     return np.where(is_told, np.where(words == str(_stand_for(word)), 0.0, cost), cost / 2)
 
 

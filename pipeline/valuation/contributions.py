@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from math import comb
 from typing import Any, Literal
 
@@ -36,6 +36,14 @@ class Typical:
     categories: dict[str, list[str | None]]
     makes: dict[str, int]
     models: dict[str, dict[str, int]]
+
+    def without(self, names: Collection[str]) -> Typical:
+        """Return the same cars without these columns."""
+        return replace(
+            self,
+            numbers={name: values for name, values in self.numbers.items() if name not in names},
+            categories={name: words for name, words in self.categories.items() if name not in names},
+        )
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,10 @@ class TestRetelling:
                 "mileage_km '0' means not told in this market: left out",
                 "kilométrage « 0 » veut dire « non indiqué » sur ce marché : laissé de côté",
             ),
+            (
+                "mileage_km, gearbox not told: averaged over the nearest adverts",
+                "non indiqué (kilométrage, boîte de vitesses) : moyenne sur les annonces les plus proches",
+            ),
             ("price above 2,000,000: '612037205'", "prix au-dessus de 2 000 000 : « 612037205 »"),
             ("what nobody translated", "what nobody translated"),
         ],

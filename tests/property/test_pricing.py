@@ -5,6 +5,7 @@ import csv
 import io
 import math
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -40,8 +41,12 @@ class Typical:
     """A model that says the same of every car."""
 
     words: dict[str, list[str]] = {}
+    told_by_most: frozenset[str] = frozenset()
 
-    def appraise(self, listings: pd.DataFrame, *, unseen: bool = False) -> pd.DataFrame:
+    def find_lent(self, listings: pd.DataFrame, untold: Collection[str] = ()) -> pd.DataFrame:
+        return pd.DataFrame(index=listings.index)
+
+    def appraise(self, listings: pd.DataFrame, *, unseen: bool = False, untold: Collection[str] = ()) -> pd.DataFrame:
         told = {"estimate": 10.4, "low": 8.0, "high": 12.0, "status": "priced", "reason": ""}
         return pd.DataFrame(told, index=listings.index)
 

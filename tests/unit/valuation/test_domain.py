@@ -166,3 +166,30 @@ def test_a_domain_holds_plain_arrays_lists_and_numbers_only(domain):
     assert domain.counts.dtype == np.int64
     assert domain.lows.dtype == np.float64
     assert domain.has_own_bounds.tolist() == [[True, True, True], [False] * 3, [True] * 3]
+
+
+TOLD = LISTINGS.assign(fuel="diesel", color="red").astype({"fuel": "str", "color": "str"})
+CHOICE_OF_WORDS = FeatureChoice(numbers=("year",), categories=("make", "model", "fuel", "color"), refused={})
+
+
+@pytest.mark.parametrize(
+    ("fuels", "asked", "reason"),
+    [
+        ({}, "petrol", "none of the 32 Fiat Doblo seen has fuel 'petrol'"),
+        ({}, "steam", "none of the 32 Fiat Doblo seen has fuel 'steam'"),
+        ({0: "petrol"}, "petrol", ""),
+        ({}, "diesel", ""),
+        ({}, None, ""),
+        ({}, "other", ""),
+        (dict.fromkeys(range(21), None), "petrol", "none of the 11 Fiat Doblo seen has fuel 'petrol'"),
+        (dict.fromkeys(range(22), None), "petrol", ""),
+        (dict.fromkeys(range(len(TOLD)), None), "petrol", ""),
+    ],
+)
+def test_a_word_that_none_of_enough_cars_of_its_model_has_is_held_against_a_car(fuels, asked, reason):
+    fuel = TOLD["fuel"].astype(object)
+    for place, word in fuels.items():
+        fuel[place] = word
+    domain = learn_domain(TOLD.assign(fuel=fuel), CHOICE_OF_WORDS)
+    assert assess_car(domain, fuel=asked, color="blue") == ("extrapolated" if reason else "priced", reason)
+    assert assess_car(domain, make="Lada", model="Niva", fuel=asked)[0] == "refused"
