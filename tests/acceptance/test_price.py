@@ -22,7 +22,7 @@ from tests.acceptance.conftest import CAN_BE_BOUND, Project, new_project
 
 COMMAND = (sys.executable, "-m", "pipeline", "price")
 OURS = ["estimate", "low", "high", "currency", "status", "reason"]
-CAR = ("--make", "Dacia", "--model", "Logan", "--year", "2015", "--mileage-km", "120k", "--fuel", "petrol")
+CAR = ("--make", "Dacia", "--model", "Logan", "--year", "2015", "--mileage-km", "120k", "--fuel", "diesel")
 CARS = (
     "Marque,Modèle,Année-Modèle,Kilométrage,note\n"
     "Dacia,Logan,2015,100 000 - 109 999,first\n"
@@ -78,7 +78,7 @@ def read(path: Path) -> list[dict[str, str]]:
 def test_one_car_for_a_person_and_for_a_program(trained: Project) -> None:
     shown = price(trained, *CAR)
     assert "mileage_km 120,000" in shown
-    assert "fuel petrol" in shown
+    assert "fuel diesel" in shown
     assert " MAD" in shown
     assert "version 1, data as of " in shown
 
@@ -91,7 +91,7 @@ def test_one_car_for_a_person_and_for_a_program(trained: Project) -> None:
     assert told["priced_by"]["fingerprint"].startswith(Path(folder).name)
     assert told["priced_by"]["as_of"] == max(night_of(path.name) for path in trained.root.glob("data/raw/sample/*"))
 
-    theirs = ("Marque=Dacia", "Modèle=Logan", "Année-Modèle=2015", "--Kilométrage", "120 000 km", "Type de carburant=Essence")
+    theirs = ("Marque=Dacia", "Modèle=Logan", "Année-Modèle=2015", "--Kilométrage", "120 000 km", "Type de carburant=Diesel")
     assert json.loads(price(trained, *theirs, "--format", "json"))["estimate"] == told["estimate"]
     assert f",{told['estimate']}," in price(trained, *CAR, "--format", "csv")
 
