@@ -159,7 +159,7 @@ def tell_monitor(document: Mapping[str, Any]) -> list[str]:
     return [
         "; ".join(filter(None, (told, against if compared["why_not"] is None else f"nothing compared: {compared['why_not']}"))),
         *(f"{finding['kind']}: {finding['text']} {finding['means']}" for finding in found),
-        *([] if found else ["nothing found that is not noise"]),
+        *([] if found or compared["why_not"] else ["nothing found that is not noise"]),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BLUE, GREY, SKY, VERMILION, layered, money_axis, night_axis
+from dashboard.charts.frame import BLUE, EDGE, GREY, SKY, VERMILION, layered, money_axis, night_axis
 from dashboard.words import Words
 
 _REACH = (-0.7, 0.8)  # of an interval that is drawn, as a share of the estimate: wider ones are cut
@@ -33,7 +33,9 @@ def draw_deals(deals: pd.DataFrame, words: Words) -> Any:
     bar = base.mark_bar(height=10, color=SKY, opacity=0.45, cornerRadius=3, yOffset=8).encode(
         x=alt.X("low_share:Q", scale=scale, axis=x_axis), x2=alt.X2("high_share:Q")
     )
-    line = base.mark_tick(thickness=3, size=18, color=BLUE, yOffset=8).encode(x=alt.X("zero:Q", scale=scale))
+    line = base.mark_tick(thickness=5, size=18, color=BLUE, stroke=EDGE, strokeWidth=1, yOffset=8).encode(
+        x=alt.X("zero:Q", scale=scale)
+    )
     dot = base.mark_point(filled=True, size=110, color=VERMILION, shape="diamond", opacity=1, yOffset=8).encode(
         x=alt.X("price_share:Q", scale=scale)
     )
@@ -60,7 +62,9 @@ def draw_like(others: pd.DataFrame, this: dict[str, float], column: str, words: 
     here = alt.Chart(pd.DataFrame([this]))
     if "estimate" in this:
         layers.append(here.mark_rule(color=SKY, strokeWidth=7, opacity=0.5).encode(x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q")))
-        layers.append(here.mark_tick(color=BLUE, thickness=4, size=20).encode(x=x, y=alt.Y("estimate:Q")))
+        layers.append(
+            here.mark_tick(color=BLUE, thickness=6, size=20, stroke=EDGE, strokeWidth=1).encode(x=x, y=alt.Y("estimate:Q"))
+        )
     layers.append(here.mark_point(filled=True, size=170, color=VERMILION, shape="diamond", opacity=1).encode(x=x, y=y))
     return layered(*layers, height=260, words=words)
 

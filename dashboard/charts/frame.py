@@ -13,6 +13,7 @@ from dashboard.words import Words
 
 # Okabe and Ito, 2008: seen apart by the colour-blind, and on white as on near black.
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A8A8A"
+EDGE = "#FFFFFF"  # of a mark that lies on a band of its own hue: by it the two are told apart, on white as on near black
 # Cheap is blue and dear is orange: red and green say nothing to one man in twelve.
 RATING_COLORS = {
     "great price": "#0072B2",

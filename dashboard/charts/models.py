@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BAND, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, layered, night_axis
+from dashboard.charts.frame import BAND, BLUE, EDGE, GREEN, GREY, ORANGE, SKY, VERMILION, layered, night_axis
 from dashboard.words import Words
 
 _BAR, _STEP = 14, 24
@@ -65,7 +65,7 @@ def draw_coverage(segments: pd.DataFrame, level: float, title: str, words: Words
     base = alt.Chart(segments).encode(y=_rows(segments))
     bands = base.mark_bar(height=_BAR, color=SKY, opacity=0.4).encode(x=x, x2=alt.X2("chance_high:Q"))
     meant = alt.Chart(pd.DataFrame({"level": [level]})).mark_rule(color=GREY, strokeWidth=2).encode(x=alt.X("level:Q"))
-    dots = base.mark_point(filled=True, size=90, opacity=1).encode(
+    dots = base.mark_point(filled=True, size=100, opacity=1, stroke=EDGE, strokeWidth=1).encode(
         x=alt.X("interval_coverage:Q"),
         color=alt.Color("is_off:N", scale=alt.Scale(domain=[False, True], range=[BLUE, VERMILION]), legend=None),
         shape=alt.Shape("is_off:N", scale=alt.Scale(domain=[False, True], range=["circle", "diamond"]), legend=None),

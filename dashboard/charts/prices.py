@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard.charts.frame import BAND, BLUE, GREY, ORANGE, SKY, VERMILION, layered, money_axis
+from dashboard.charts.frame import BAND, BLUE, EDGE, GREY, ORANGE, SKY, VERMILION, layered, money_axis
 from dashboard.words import Words
 
 
@@ -21,7 +21,7 @@ def draw_interval(low: float, estimate: float, high: float, words: Words, price:
     bar = base.mark_bar(height=22, color=SKY, opacity=0.45, cornerRadius=4).encode(
         x=alt.X("low:Q", scale=scale, axis=axis), x2=alt.X2("high:Q")
     )
-    line = base.mark_tick(thickness=4, size=34, color=BLUE).encode(x=alt.X("estimate:Q", scale=scale))
+    line = base.mark_tick(thickness=6, size=34, color=BLUE, stroke=EDGE, strokeWidth=1).encode(x=alt.X("estimate:Q", scale=scale))
     layers = [bar, line]
     if price is not None:
         layers.append(

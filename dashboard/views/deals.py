@@ -268,6 +268,10 @@ def _tell_listing(row: pd.Series, told: Words) -> None:
             )
         )
         page.draw(price_charts.draw_interval(row["low"], row["estimate"], row["high"], told, row["price"]))
+        if row["price"] < row["low"]:
+            st.warning(
+                told.say("Below its whole interval: more often damage, a slip or a fraud than a bargain. Read the advert first.")
+            )
         if row["reason"]:
             st.warning(told.say("Take it with care: {why}.", why=page.plain(told.retell(row["reason"]))))
         if deals.find_doubted(row.to_frame().T.infer_objects()).any():

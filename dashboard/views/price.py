@@ -212,6 +212,7 @@ def show_near(served: ServedModel, terms: Market, car: dict[str, str], listings:
     if near.empty:
         st.info(told.say("No car of this make is for sale."))
         return
+    urls = near["listing_id"].map(find_url)
     frame = pd.DataFrame(
         {
             told.say("Car"): [f"{row['make']} {row['model']}" for row in near.to_dict("records")],
@@ -223,7 +224,7 @@ def show_near(served: ServedModel, terms: Market, car: dict[str, str], listings:
             ),
             told.column("price"): near["price"].map(told.money),
             told.say("Differs by"): near["differences"].map(told.retell_list),
-            told.say("Advert"): near["listing_id"].map(find_url),
+            **({told.say("Advert"): urls} if urls.notna().any() else {}),
         }
     )
     page.table(frame, {told.say("Advert"): st.column_config.LinkColumn(told.say("Advert"), display_text=told.say("open"))})

@@ -330,7 +330,7 @@ def choose_night(nights: list[dict[str, Any]], market: str, told: Words) -> dict
 def show_findings(nights: list[dict[str, Any]], market: str, told: Words) -> None:
     """Draw how many findings the nights have, and tell those of a chosen one with what they mean and what to do."""
     document = choose_night(nights, market, told)
-    if not document["findings"]:
+    if not document["findings"] and not document["compared"].get("why_not"):
         st.success(told.say("Nothing that is more than noise."))
     for finding in document["findings"]:
         tell_finding(finding, told)

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.listing import Kind
 from pipeline.valuation.contributions import Typical, learn_typical
 from pipeline.valuation.domain import PRICED, Domain, assess, learn_domain
-from pipeline.valuation.donors import COUNT, Donors, average, learn_donors
+from pipeline.valuation.donors import COUNT, Donors, learn_donors
 from pipeline.valuation.features import FeatureChoice, choose_features
 from pipeline.valuation.intervals import Intervals, learn_intervals
 from pipeline.valuation.members import Hyperparameters, MapFolds
@@ -79,9 +79,9 @@ class PriceModel:
         if not is_any_open.all():
             logs[~is_any_open], half_widths[~is_any_open] = self._estimate(listings[~is_any_open], is_outside[~is_any_open])
         for rows in _in_parts(np.flatnonzero(is_any_open), _AT_ONCE // COUNT):
-            lent, owners = self.donors.lend(listings.iloc[rows], is_open.iloc[rows], self.choice)
-            found = self._estimate(lent, is_outside[rows][owners])
-            logs[rows], half_widths[rows] = average(*found, owners, self.level)
+            lent = self.donors.lend(listings.iloc[rows], is_open.iloc[rows], self.choice)
+            found = self._estimate(lent.cars, is_outside[rows][lent.owners])
+            logs[rows], half_widths[rows] = lent.average(*found, self.level)
         if unseen:
             logs = self.unseen.replace(listings["group_id"], logs)
         figures = {"estimate": np.exp(logs), "low": np.exp(logs - half_widths), "high": np.exp(logs + half_widths)}

@@ -18,8 +18,8 @@ from pipeline.valuation.comparables import MILEAGE_SHARE_PER_YEAR, NUMBERS, WORD
 from pipeline.valuation.features import FeatureChoice, select_features
 from pipeline.valuation.mileage import MileageFloor
 
-# Measured on seeds 0 and 1 of all markets: 8 donors err as much and hold a percent fewer prices; 64 of a model err 1 to 4 % more on uk,
-# 256 as much. docs/accuracy.md has what comes of it.
+# Measured on seeds 0 and 1 of all markets: 8 donors err as much and hold up to a percent fewer prices; 64 of a model err up to 5 % more,
+# 256 as much. docs/decisions/0024-what-is-not-told.md
 COUNT = 16
 MOST_OF_MODEL = 128
 # Where so few adverts are silent, what silence means was hardly learnt: uk's 0.3 % without an engine are priced with a fifth less error
@@ -29,6 +29,26 @@ SEED = 0
 _KEYS = ["make", "model"]
 _NEVER_LENT = (*_KEYS, "year")  # without them nothing is priced
 _WORD_COSTS = WORDS | {"condition": 1.0}
+
+
+@dataclass(frozen=True)
+class Lent:
+    """Cars that come of what donors lend: each once, the position of the listing that it is one of, and how many donors make it so."""
+
+    cars: pd.DataFrame
+    owners: np.ndarray
+    counts: np.ndarray
+
+    def average(self, logs: np.ndarray, half_widths: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return each listing's mean log price, and the half-width of its interval with the spread of its estimates added.
+
+        Variances add: an estimate's error and how far it lies from the mean are taken for independent and normal.
+        """
+        donors = np.bincount(self.owners, self.counts)
+        means, widths = (np.bincount(self.owners, self.counts * values) / donors for values in (logs, half_widths))
+        squares = np.bincount(self.owners, self.counts * (logs - means[self.owners]) ** 2)
+        spread = NormalDist().inv_cdf((1 + level) / 2) ** 2 * squares / np.maximum(donors - 1, 1)
+        return means, np.sqrt(widths**2 + spread)
 
 
 @dataclass(frozen=True)
@@ -61,8 +81,8 @@ class Donors:
         is_open.loc[is_any] &= (self._find_models(listings[is_any]) >= 0)[:, None]
         return is_open
 
-    def lend(self, listings: pd.DataFrame, is_open: pd.DataFrame, choice: FeatureChoice) -> tuple[pd.DataFrame, np.ndarray]:
-        """Return each listing as often as it has donors, with what is open as each of them has it, and the position of each in `listings`.
+    def lend(self, listings: pd.DataFrame, is_open: pd.DataFrame, choice: FeatureChoice) -> Lent:
+        """Return each listing with what is open as each of its donors has it.
 
         All of them are of models that have donors; `choice` is the one that these were learnt with.
         """
@@ -78,11 +98,15 @@ class Donors:
             order = np.argsort(distances, axis=1, kind="stable")[:, :COUNT]
             nearest[rows, : order.shape[1]] = donors[order]
         owners, places = np.nonzero(nearest >= 0)
-        lenders, lent = nearest[owners, places], features.iloc[owners].reset_index(drop=True)
+        lenders, cars = nearest[owners, places], features.iloc[owners].reset_index(drop=True)
+        alike = owners
         for name in is_open.columns:
             is_lent = is_open[name].to_numpy()[owners]
-            lent[name] = np.where(is_lent, self._values(name, lenders), lent[name].to_numpy())
-        return lent, owners
+            cars[name] = np.where(is_lent, self._values(name, lenders), cars[name].to_numpy())
+            values, known = pd.factorize(cars[name])
+            alike, _ = pd.factorize(alike * (len(known) + 1) + values + 1)
+        _, firsts, counts = np.unique(alike, return_index=True, return_counts=True)
+        return Lent(cars.iloc[firsts].reset_index(drop=True), owners[firsts], counts)
 
     def _find_models(self, listings: pd.DataFrame) -> np.ndarray:
         """Return the position of each listing's model in `starts`, −1 where it has no donors."""
@@ -135,17 +159,6 @@ def learn_donors(listings: pd.DataFrame, choice: FeatureChoice, floor: MileageFl
         spreads={name: _find_spread(features[name].to_numpy()) for name in choice.numbers if name not in NUMBERS},
         always_told=[name for name in choice.columns if name not in _NEVER_LENT and silent[name] < RARELY_SILENT],
     )
-
-
-def average(logs: np.ndarray, half_widths: np.ndarray, owners: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return each owner's mean log price, and the half-width of its interval with the spread of its estimates added.
-
-    Variances add: an estimate's error and how far it lies from the mean are taken for independent and normal.
-    """
-    counts = np.bincount(owners)
-    means, widths = (np.bincount(owners, values) / counts for values in (logs, half_widths))
-    variances = np.bincount(owners, (logs - means[owners]) ** 2) / np.maximum(counts - 1, 1)
-    return means, np.sqrt(widths**2 + NormalDist().inv_cdf((1 + level) / 2) ** 2 * variances)
 
 
 def _select(listings: pd.DataFrame, choice: FeatureChoice) -> pd.DataFrame:

@@ -255,7 +255,9 @@ def test_findings_are_told_escaped_and_so_is_that_there_are_none():
     page = page_of()
     assert "lost category: make" in page
     assert "No car of &lt;Lada&gt;" in page
-    quiet = {"findings": [], "compared": {"night": None, "nights_before": 0, "why_not": "no delivery is dated"}}
-    told = text_of(monitored=quiet)
-    assert "Nothing that is more than noise" in told
+    quiet = {"findings": [], "compared": {"night": "2024-02-10", "nights_before": 28, "why_not": None}}
+    assert "Nothing that is more than noise" in text_of(monitored=quiet)
+    silent = {"findings": [], "compared": {"night": None, "nights_before": 0, "why_not": "no delivery is dated"}}
+    told = text_of(monitored=silent)
+    assert "Nothing that is more" not in told, "nothing was compared, so that nothing is told of what was found"
     assert "held against none before it: no delivery is dated." in told

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.stages.train import Hyperparameters, PriceModel, fit_model
 from pipeline.valuation.contributions import explain_price
-from pipeline.valuation.donors import COUNT, MOST_OF_MODEL, Donors, average, learn_donors
+from pipeline.valuation.donors import COUNT, MOST_OF_MODEL, Donors, Lent, learn_donors
 from pipeline.valuation.features import FeatureChoice
 from pipeline.valuation.mileage import MileageFloor
 from tests.drawing import draw_listings
@@ -44,8 +44,9 @@ def car(**told: object) -> pd.DataFrame:
 
 def test_each_donor_lends_all_that_is_open_and_leaves_what_is_told(donors):
     asked = car(fuel="electric")
-    lent, owners = donors.lend(asked, donors.find_open(asked, ["mileage_km", "engine_l", "gearbox", "fuel"]), CHOICE)
-    assert owners.tolist() == [0, 0]
+    found = donors.lend(asked, donors.find_open(asked, ["mileage_km", "engine_l", "gearbox", "fuel"]), CHOICE)
+    lent = found.cars
+    assert (found.owners.tolist(), found.counts.tolist()) == ([0, 0], [1, 1])
     assert set(zip(lent["mileage_km"], lent["engine_l"], lent["gearbox"], strict=True)) == {
         (100_000.0, 1.3, "manual"),
         (10_000.0, 1.4, "automatic"),
@@ -60,9 +61,9 @@ def test_the_nearest_lend_where_there_are_more_than_are_asked():
     choice = FeatureChoice(("year",), ("make", "model", "fuel", "gearbox"), {})
     donors = learn_donors(adverts, choice, BELIEVED)
     asked = pd.DataFrame({"make": "Fiat", "model": "Doblo", "year": [2009.0, 1960.0], "fuel": "petrol", "gearbox": None})
-    lent, owners = donors.lend(asked, donors.find_open(asked, UNTOLD), choice)
-    assert sorted(lent["gearbox"][owners == 0]) == [f"{year}.0" for year in range(2010 - COUNT, 2010)]
-    assert sorted(lent["gearbox"][owners == 1]) == [f"{year}.0" for year in range(1960, 1960 + COUNT)]
+    found = donors.lend(asked, donors.find_open(asked, UNTOLD), choice)
+    assert sorted(found.cars["gearbox"][found.owners == 0]) == [f"{year}.0" for year in range(2010 - COUNT, 2010)]
+    assert sorted(found.cars["gearbox"][found.owners == 1]) == [f"{year}.0" for year in range(1960, 1960 + COUNT)]
 
 
 def test_a_word_that_is_told_chooses_donors_that_say_the_same():
@@ -71,9 +72,11 @@ def test_a_word_that_is_told_chooses_donors_that_say_the_same():
     choice = FeatureChoice(("year",), ("make", "model", "fuel", "gearbox"), {})
     donors = learn_donors(adverts, choice, BELIEVED)
     asked = pd.DataFrame({"make": "Fiat", "model": "Doblo", "year": [2011.0, 2011.0], "fuel": ["petrol", None], "gearbox": None})
-    lent, owners = donors.lend(asked, donors.find_open(asked, UNTOLD), choice)
-    assert lent["gearbox"][owners == 0].tolist() == ["petrol"] * COUNT
-    assert set(lent["gearbox"][owners == 1]) == {"petrol", "diesel"}
+    found = donors.lend(asked, donors.find_open(asked, UNTOLD), choice)
+    told = list(zip(found.owners.tolist(), found.cars["gearbox"], found.counts.tolist(), strict=True))
+    assert told[0] == (0, "petrol", COUNT), "donors that lend the same make one car"
+    assert {word for owner, word, _ in told if owner == 1} == {"petrol", "diesel"}
+    assert sum(count for owner, _, count in told if owner == 1) == COUNT
 
 
 def test_what_is_missing_is_open_where_it_is_untold_or_hardly_an_advert_is_silent(donors):
@@ -96,8 +99,8 @@ def test_neither_make_nor_model_nor_year_is_ever_lent(donors):
 
 def test_a_mileage_that_is_not_believed_is_not_lent(donors):
     asked = car(make="Dacia", model="Logan")
-    lent, _ = donors.lend(asked, donors.find_open(asked, []), CHOICE)
-    assert lent["mileage_km"].tolist() == [100_000.0]
+    lent = donors.lend(asked, donors.find_open(asked, []), CHOICE)
+    assert lent.cars["mileage_km"].tolist() == [100_000.0]
 
 
 def test_twins_lend_once_and_of_a_common_model_so_many_are_kept():
@@ -107,11 +110,11 @@ def test_twins_lend_once_and_of_a_common_model_so_many_are_kept():
     assert (alone.starts.tolist(), apart.starts.tolist()) == ([0, 1], [0, MOST_OF_MODEL])
 
 
-def test_variances_add():
-    logs, half_widths, owners = np.array([9.0, 11.0, 5.0]), np.array([1.0, 3.0, 0.5]), np.array([0, 0, 1])
-    means, widths = average(logs, half_widths, owners, 0.9)
+def test_variances_add_and_each_donor_counts():
+    lent = Lent(pd.DataFrame(index=range(3)), owners=np.array([0, 0, 1]), counts=np.array([3, 1, 2]))
+    means, widths = lent.average(np.array([9.0, 13.0, 5.0]), np.array([1.0, 5.0, 0.5]), 0.9)
     assert means.tolist() == [10.0, 5.0]
-    assert widths == pytest.approx([np.sqrt(2.0**2 + 1.6449**2 * 2.0), 0.5], rel=1e-4)
+    assert widths == pytest.approx([np.sqrt(2.0**2 + 1.6449**2 * np.var([9, 9, 9, 13], ddof=1)), 0.5], rel=1e-4)
 
 
 def make_cars(count: int, seed: int) -> pd.DataFrame:
