@@ -95,10 +95,11 @@ def ask(question: Question, scope: str, told: Words) -> dict[str, str]:
         step = 1 if question.name != "mileage_km" else 1_000
         usual = question.usual if isinstance(question.usual, float) else None
         is_whole = question.name != "engine_l"
-        start = (round(usual) if is_whole else usual) if usual is not None else None
+        # Begun with by its state: a field that begins with a value cannot be emptied, and not everybody knows the mileage.
+        st.session_state.setdefault(key, (round(usual) if is_whole else usual) if usual is not None else None)
         value = st.number_input(
             label,
-            value=start,
+            value=None,
             step=step if is_whole else 0.1,
             min_value=0 if is_whole else 0.0,
             key=key,

@@ -80,6 +80,7 @@ def test_what_is_left_open_is_not_told(screen):
     screen.settle()
     assert driven < before
     assert estimate(screen) > driven
+    assert "mileage not told: averaged over the nearest adverts" in screen.text()
 
 
 def test_the_language_is_switched_and_stays_on_the_next_page(screen):

@@ -41,6 +41,7 @@ class TestTheList:
         assert list(listed["Built"]) == [[t["outcome"] for t in record["tasks"]].count("built") for record in wanted]
         assert list(listed["Exit"]) == [0] * len(NIGHTS)
         assert set(listed["State"]) == {"done"}
+        assert all(f"--as-of {night}" in command for night, command in zip(reversed(NIGHTS), listed["Command"], strict=True))
 
     def test_speaks_french(self, project, open_page):
         app = open_page("runs", language="fr")
