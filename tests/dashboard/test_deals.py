@@ -174,6 +174,11 @@ class TestOneListing:
         assert reason in told
         assert "refused: no price at all: 1" in all_text(app)
 
+    @pytest.mark.parametrize(("price", "is_told"), [(5_900.0, True), (6_100.0, False)])
+    def test_a_price_below_its_whole_interval_is_told_with_what_that_mostly_is(self, own_project, open_page, price, is_told):
+        app = self.only(own_project, open_page, price=price, estimate=8_000.0, low=6_000.0, high=10_000.0, rating=RATINGS[0])
+        assert any("more often damage" in one.value for one in app.warning) == is_told
+
     def test_a_doubted_estimate_is_told_beside_what_its_like_ask(self, own_project, open_page):
         values = {"price": 90_000.0, "estimate": 640_000.0, "low": 330_000.0, "high": 1_240_000.0, "position": -0.86}
         app = self.only(own_project, open_page, rating=NOT_RATED, typical_price=100_000.0, n_like_it=20, **values)
