@@ -288,7 +288,7 @@ def show_if(
             st.error(told.say("No price: {why}.", why=told.retell(changed.reason)))
         else:
             difference = changed.estimate - outcome.estimate if outcome.estimate is not None else None
-            st.metric(told.say("Changed"), told.money(changed.estimate), None if difference is None else told.change(difference))
+            st.metric(told.say("Changed"), told.money(changed.estimate), told.change(difference) if difference else None)
             st.caption(f"{told.money(changed.low)} – {told.money(changed.high)}")
 
 
