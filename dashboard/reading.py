@@ -38,7 +38,7 @@ _RUNS = 256  # records remembered, at up to 100 kB each
 _LEVELS = {**{stage: level for level, stage in enumerate(GRAPH)}, "monitor": GRAPH.index("score")}
 _UNKNOWN_S, _LEAST_S = 1.0, 0.05  # what a task counts for that never ran, or took no time: as on the terminal
 _PATIENCE_S = 0.2
-_RECORD = {"run", "root", "subject", "state", "exit", "started_at", "ended_at", "tasks", "messages"}
+_RECORD = {"run", "command", "root", "subject", "state", "exit", "started_at", "ended_at", "tasks", "messages"}
 _TASK = {"name", "family", "outlook", "causes", "seconds", "place", "outcome"}
 
 

@@ -45,7 +45,7 @@ def show_runs(records: list[Record], told: Words) -> None:
             told.say("Reused"): [running.count(members, "reused") for members in tasks],
             told.say("Seconds"): pd.array([running.seconds_of(record) for record in records], dtype="Float64"),
             told.say("Run"): [record["run"] for record in records],
-            told.say("Command"): [record["command"] for record in records],  # it says of which night, where that is no tonight
+            told.say("Command"): [record["command"] for record in records],  # it says of which night
             told.say("Message"): [" ".join(map(told.retell, record["messages"])) for record in records],
         }
     )

@@ -91,8 +91,7 @@ def show_headline(record: Mapping[str, Any], state: MarketState, told: Words) ->
     started = told.say("{task}, started {when}", task=page.plain(record["root"]), when=told.moment(record["started_at"]))
     ended = told.say("ended with exit code {code}", code=record["exit"]) if record["exit"] is not None else ""
     st.caption(" · ".join(filter(None, (started, ended))))
-    if "--as-of" in record["command"]:  # of a night that may be none of tonight's
-        st.code(record["command"], language=None, wrap_lines=True)
+    st.code(record["command"], language=None, wrap_lines=True)  # it says of which night, where that is none of tonight's
     if sentence := tell_verdict(state, told):
         night = told.date(state.as_of) if state.as_of else told.say("undated deliveries")
         st.markdown(told.say("**Verdict of {night}:** {sentence}", night=night, sentence=page.plain(sentence)))
