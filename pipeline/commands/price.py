@@ -158,8 +158,6 @@ def _refuse_contradictions(options: argparse.Namespace, cells: dict[str, str]) -
 
 def _price_car(options: argparse.Namespace, name: str, market: Market, cells: dict[str, str]) -> int:
     from pipeline.errors import UsageWrong
-    from pipeline.pricing import Pricer
-    from pipeline.reasons import read_listings
     from pipeline.services import exports
     from pipeline.stages import cars
     from pipeline.staleness import resolve_dated
@@ -168,7 +166,12 @@ def _price_car(options: argparse.Namespace, name: str, market: Market, cells: di
     absent = cars.find_absent(headers, market, {})
     if absent:
         raise UsageWrong(f"A price needs make, model and year: give {', '.join(f'--{column}' for column in absent)} too.")
-    pricer = Pricer(resolve_dated(name, market.delivery), market, headers)
+    served = resolve_dated(name, market.delivery)
+
+    from pipeline.pricing import Pricer  # seconds of imports, which no slip should wait for
+    from pipeline.reasons import read_listings
+
+    pricer = Pricer(served, market, headers)
     with _one_thread():
         (outcome,) = pricer.price([record])
         reasons = pricer.reason(record, read_listings(name)) if options.why and outcome.estimate is not None else None

@@ -9,8 +9,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import skops.io
-
 from pipeline.errors import UserError
 from pipeline.incremental.manifest import read_checked
 
@@ -53,6 +51,8 @@ class ModelUnreadable(UserError):
 
 def save_model(model: Any, path: Path) -> None:
     """Write a fitted model so that equal fits give equal bytes."""
+    import skops.io  # here, as below: it imports all of scikit-learn, which whoever has no model to load need not wait for
+
     path.write_bytes(canonical_zip(skops.io.dumps(model)))
 
 
@@ -83,6 +83,8 @@ def load_model(folder: Path) -> Any:
 
     Raises ResultDamaged when they differ, ModelUnreadable when they cannot be understood.
     """
+    import skops.io
+
     content = read_checked(folder, MODEL_FILE)
     try:
         _refuse_packed(content)

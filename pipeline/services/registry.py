@@ -24,7 +24,8 @@ from mlflow.entities import Dataset, DatasetInput, Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from sqlalchemy import create_engine, func, literal, select, update
+from sqlalchemy import create_engine, event, func, literal, select, update
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pipeline import champion, paths, receipts
@@ -130,7 +131,7 @@ def open_client(folder: Path) -> MlflowClient:
 def _new_database(artifacts: str) -> bytes:
     """Return an empty database, made elsewhere: MLflow makes it in 271 transactions, and one that was killed on the way is of no use."""
     try:
-        with TemporaryDirectory() as scratch:
+        with TemporaryDirectory() as scratch, _unsynced():
             made = Path(scratch, _DATABASE)
             # By the store itself: a client would write the working folder's path into its first statement, unquoted.
             SqlAlchemyStore(_uri(made), artifacts).engine.dispose()
@@ -141,6 +142,20 @@ def _new_database(artifacts: str) -> bytes:
             f"MLflow's database could not be made in {place}: {_why(error, place)}. The results are committed; make room there, or name another "
             "place in TMPDIR, and run again."
         ) from None
+
+
+@contextlib.contextmanager
+def _unsynced() -> Iterator[None]:
+    """Let SQLite wait for no disk: what is made in a scratch folder and read at once need not outlive a power cut."""
+
+    def stop_waiting(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", stop_waiting)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", stop_waiting)
 
 
 def _artifacts(folder: Path) -> str:

@@ -19,8 +19,9 @@ from pipeline.sample import SamplePlan, write_deliveries
 from tests.acceptance.conftest import REPOSITORY, Project, new_project
 from tests.servers import free_port, silent_server
 
-TRIAL = ("Trial", "--local-scheduler", "--number", "0")
-TRAIN = ("Train", "--local-scheduler", "--tuned", "--Tune-trials", "2")
+FEW = ("--max-listings", "150")
+TRIAL = ("Trial", "--local-scheduler", "--number", "0", *FEW)
+TRAIN = ("Train", "--local-scheduler", "--tuned", "--Tune-trials", "2", *FEW)
 
 
 class Cluster:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import faults
 
 pytestmark = pytest.mark.skipif(bool(faults.can_run()), reason=faults.can_run())
-SPREAD = {"kill": 8, "half": 3, "enospc": 3}
+SPREAD = {"kill": 6, "half": 2, "enospc": 2}
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ INPUTS = {
     "luigi.cfg": 20,
     "price form": 25,
     "model files": 25,
-    "deliveries": 60,
+    "deliveries": 40,
 }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,17 +13,26 @@ import pytest
 from pipeline import Evaluate, Train, Tune
 from pipeline.errors import UsageWrong
 
-from .conftest import Project
+from .conftest import Project, copied
 
 NOTHING: list[str] = []
 
 
+@pytest.fixture(scope="module")
+def searched(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project that was searched once with two candidates; tests get copies of it."""
+    with pytest.MonkeyPatch.context() as monkeypatch, copied(built, tmp_path_factory.mktemp("searched"), monkeypatch) as project:
+        project.job = Tune
+        assert search(project, 2) == ["Trial", "Trial", "Tune"]
+        yield project.root
+
+
 @pytest.fixture
-def project(project: Project) -> Project:
-    """A project that was searched once with two candidates."""
-    project.job = Tune
-    assert search(project, 2) == ["Trial", "Trial", "Tune"]
-    return project
+def project(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A copy of the searched project, as the current folder."""
+    with copied(searched, tmp_path, monkeypatch) as project:
+        project.job = Tune
+        yield project
 
 
 def search(project: Project, trials: int, **settings: str) -> list[str]:
