@@ -15,7 +15,7 @@ from pipeline.drafting.dictionary import unit_words
 from pipeline.stages import parse
 
 _BODY = r"[+-]?[0-9]+(?:[.,'’\s\u00a0\u202f\u2009\u066b\u066c]?[0-9]+)*"
-_ONE = re.compile(rf"(?P<before>[^0-9]*?)(?P<body>{_BODY})(?P<after>[^0-9]*|.*[^\W\d_][0-9³])")
+_ONE = re.compile(rf"(?P<before>[^0-9]*?)(?P<body>{_BODY})(?:[.,]{parse.NO_CENTS})?(?P<after>[^0-9]*|.*[^\W\d_][0-9³])")
 _TWO = re.compile(rf"[^0-9]*(?P<low>{_BODY})\D{{0,6}}?\s*[-–—]\s*\D{{0,6}}?(?P<high>{_BODY})\D*")
 _GROUPS = {
     ",": re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?|[0-9]+,[0-9]{1,2}"),

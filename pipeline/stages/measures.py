@@ -72,8 +72,9 @@ def parse_measure(
 
     >>> parse_measure("120k", "km"), parse_measure("75,000 mi", "km"), parse_measure("120 000 km", "km"), parse_measure("90 hp", "km")
     (120000.0, 120700.8, 120000.0, None)
-    >>> parse_measure("€15.000", "money"), parse_measure("1600 cc", "l"), parse_measure("1,6", "l"), parse_measure("1.2k", "l")
-    (15000.0, 1.6, 1.6, None)
+    >>> parse_measure("€15.000", "money"), parse_measure("1.650,- EUR", "money"), parse_measure("1600 cc", "l"), parse_measure("1,6", "l")
+    (15000.0, 1650.0, 1.6, 1.6)
+    >>> parse_measure("1.2k", "l")
     """
     folded = parse.clean_text(text).casefold()
     found = _pattern(unit).fullmatch(folded) if len(folded) <= _LONGEST else None
@@ -128,5 +129,5 @@ def _pattern(unit: str) -> re.Pattern[str]:
     thousand = "k|thousand|tsd|mille" if unit in _IN_THOUSANDS else "(?!)"
     sign = f"[{_SIGNS}]" if unit == "money" else "(?!)"
     return re.compile(
-        rf"(?P<sign>{sign})?\s*(?P<number>[+-]?[0-9](?:[0-9.,'’ ]*[0-9])?)\s*(?P<thousand>{thousand})?\.?\s*(?P<unit>{words})?\.?"
+        rf"(?P<sign>{sign})?\s*(?P<number>[+-]?[0-9](?:[0-9.,'’ ]*[0-9])?(?:[.,]{parse.NO_CENTS})?)\s*(?P<thousand>{thousand})?\.?\s*(?P<unit>{words})?\.?"
     )

@@ -15,6 +15,7 @@ _CURRENCY = "£$€"
 # Arabic and Persian digits and marks, which a market may well write.
 _DIGITS = {ord(digit): str(value) for digits in ("٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹") for value, digit in enumerate(digits)}
 _RANGE = re.compile(r"\s*(?:-|–|—)\s*")
+NO_CENTS = "(?:--?|[–—])"  # what stands for them behind the decimal mark of a round price, as a pattern
 _TRUE = frozenset({"true", "yes", "y", "1", "1.0"})
 _FALSE = frozenset({"false", "no", "n", "0", "0.0"})
 
@@ -40,13 +41,13 @@ def usual_digits(text: str) -> str:
 def parse_number(text: str, decimal_mark: str = ".") -> float | None:
     """Read a number with its thousands grouped by blanks, apostrophes or the other mark; None if it is none.
 
-    A currency sign may stand before or after it. Groups must have three digits and one mark throughout, so that a
+    A currency sign may stand before or after it, a dash for the cents. Groups must have three digits and one mark throughout, so that a
     misplaced mark is refused instead of read as a number a thousand times too large; lakhs and crores are grouped by two.
 
     >>> parse_number("£8,000"), parse_number("5 000"), parse_number("1.5"), parse_number("12,34"), parse_number("many")
     (8000.0, 5000.0, 1.5, None, None)
-    >>> parse_number("4,50,000"), parse_number("٢٠١٥")
-    (450000.0, 2015.0)
+    >>> parse_number("4,50,000"), parse_number("٢٠١٥"), parse_number("€ 1.650,-", ","), parse_number("12'900.–")
+    (450000.0, 2015.0, 1650.0, 12900.0)
     """
     if not text.isascii():
         text = usual_digits(text).replace("\u066b", decimal_mark).replace("\u066c", "," if decimal_mark == "." else ".")
@@ -122,7 +123,7 @@ def _compile(decimal_mark: str) -> re.Pattern[str]:
     # ASCII digits alone: \d would also take digits that float() reads but no market writes.
     grouped = rf"[0-9]{{1,3}}(?P<group>{group})[0-9]{{3}}(?:(?P=group)[0-9]{{3}})*"
     lakhs = r"[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}" if decimal_mark == "." else "(?!)"
-    return re.compile(rf"(?P<whole>[+-]?(?:{grouped}|{lakhs}|[0-9]+))(?:{mark}(?P<fraction>[0-9]*))?")
+    return re.compile(rf"(?P<whole>[+-]?(?:{grouped}|{lakhs}|[0-9]+))(?:{mark}(?:(?P<fraction>[0-9]*)|{NO_CENTS}))?")
 
 
 _PATTERNS = {mark: _compile(mark) for mark in ".,"}

@@ -111,6 +111,14 @@ def test_units_in_cells_are_told(tmp_path):
     assert market.currency == "EUR"
 
 
+def test_a_dash_for_the_cents_and_miles_in_any_language_are_read(tmp_path):
+    rows = CARS | {"Preis": many("€ 15.000,-", "€ 7.500,--", "€ 650,–"), "km": many("90.000 Meilen", "15.000 km", "9.000 km")}
+    _, market, sources = draft_of(tmp_path, rows)
+    listings = preview_market(market, sources).listings
+    assert listings["price"].tolist()[:3] == [15_000, 7_500, 650]
+    assert listings["mileage_km"].tolist()[:3] == pytest.approx([144_840.96, 15_000, 9_000])
+
+
 def test_lakhs_and_titles_are_told(tmp_path):
     rows = {
         "name": many("Maruti Swift Dzire VDI", "Land Rover Defender 110 X", "Tata Nexon 1.2 XM"),

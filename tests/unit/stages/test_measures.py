@@ -26,6 +26,8 @@ from pipeline.stages.measures import parse_measure, parse_measures, unit_of
         ("€15.000", "money", ".", 15_000),
         ("15.000 €", "money", ".", 15_000),
         ("15 000 MAD", "money", ".", 15_000),
+        ("€ 1.650,-", "money", ".", 1650),
+        ("12'900.– CHF", "money", ".", 12_900),
         ("$1,250.50", "money", ".", 1250.5),
         ("1,6", "l", ".", 1.6),
         ("1.998", "l", ".", 1.998),

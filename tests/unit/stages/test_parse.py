@@ -31,6 +31,8 @@ def test_the_examples_in_the_docstrings_hold():
         ("12 345 678", 12_345_678),
         ("1.5", 1.5),
         ("1.", 1),
+        ("12'900.-", 12_900),
+        ("$650.--", 650),
         ("-3", -3),
         ("+3", 3),
         ("1,234.5", 1234.5),
@@ -45,12 +47,16 @@ def test_a_number_is_read_in_the_forms_that_sellers_use(text, number):
     assert parse_number(text) == number
 
 
-@pytest.mark.parametrize(("text", "number"), [("8.000,50", 8000.5), ("8.000", 8000), ("1,5", 1.5), ("1.5", None)])
+@pytest.mark.parametrize(
+    ("text", "number"), [("8.000,50", 8000.5), ("8.000", 8000), ("1,5", 1.5), ("1.5", None), ("€ 1.650,-", 1650), ("650,–", 650)]
+)
 def test_the_market_says_which_mark_is_the_decimal_one(text, number):
     assert parse_number(text, decimal_mark=",") == number
 
 
-@pytest.mark.parametrize("text", ["12,34", "1,2345", "1 00", "1,,000", "1,000,00", ",000", "1 234,567", "1'234 567"])
+@pytest.mark.parametrize(
+    "text", ["12,34", "1,2345", "1 00", "1,,000", "1,000,00", "1,650,-", "650-", "65.-5", ",000", "1 234,567", "1'234 567"]
+)
 def test_a_misplaced_thousands_mark_is_refused_instead_of_guessed(text):
     assert parse_number(text) is None
 
