@@ -49,6 +49,7 @@ class CodeReader:
     memory: Memory = field(default_factory=lambda: Memory(None))
     _modules: dict[str, Module | None] = field(default_factory=dict)
     _trees: dict[str, ast.Module] = field(default_factory=dict)
+    _bound: dict[str, tuple[dict[str, list[ast.stmt]], list[ast.ImportFrom]]] = field(default_factory=dict)
     _used: dict[str, Any] = field(default_factory=dict)
     _dirty: bool = False
     _sources: dict[Path, bytes] = field(default_factory=dict)
@@ -116,8 +117,8 @@ class CodeReader:
 
     def _reached_by(self, node: ast.AST, home: str) -> tuple[set[str], dict[str, str]]:
         """Follow a node's names through the bindings of its module: imports to modules, definitions to their names."""
-        bindings = _bindings(self._tree(home))
-        modules = self._imported([*ast.walk(node), *_star_imports(self._tree(home))], home)
+        bindings, star_imports = self._bindings(home)
+        modules = self._imported([*ast.walk(node), *star_imports], home)
         definitions: dict[str, list[str]] = {}
         waiting = sorted(_names(node))
         while waiting:
@@ -189,6 +190,12 @@ class CodeReader:
             path = self._path(name) or Path(sys.modules[name].__file__ or "")
             self._trees[name] = _parse(self._source(path), path)
         return self._trees[name]
+
+    def _bindings(self, name: str) -> tuple[dict[str, list[ast.stmt]], list[ast.ImportFrom]]:
+        """Return what a module binds at its top level, and its imports of everything."""
+        if name not in self._bound:
+            self._bound[name] = _bindings(self._tree(name)), _star_imports(self._tree(name))
+        return self._bound[name]
 
     def _source_digest(self, cls: type) -> str:
         path = self._path(cls.__module__)
