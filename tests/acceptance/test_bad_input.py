@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.acceptance.conftest import CAN_BE_BOUND, REPOSITORY, Project
+from tests.acceptance.conftest import CAN_BE_BOUND, REPOSITORY, SMALL, Project
 
 HEADER = "make,model,year,price,km,fuel"
 MARKET = """
@@ -74,9 +74,9 @@ class Shop:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def run(self, task: str = "Check", **environment: object) -> tuple[int, str]:
+    def run(self, task: str = "Check", *options: str, **environment: object) -> tuple[int, str]:
         code, printed = self.project.luigi(
-            task, "--market", "shop", "--pipeline-markets", "markets", "--local-scheduler", **environment
+            task, "--market", "shop", "--pipeline-markets", "markets", "--local-scheduler", *options, **environment
         )
         assert "Traceback" not in printed, printed
         return code, printed
@@ -260,7 +260,7 @@ def test_too_few_listings_to_train_on_is_said_and_nothing_is_half_built(shop: Sh
 def test_one_make_alone_is_enough(shop: Shop) -> None:
     shop.deliver("good.csv", cars(400))
 
-    code, printed = shop.run("Evaluate")
+    code, printed = shop.run("Evaluate", *SMALL)
 
     assert code == 0, printed
     assert shop.project.metrics("shop")["features_refused"]["make"] == "always Audi"

@@ -21,7 +21,7 @@ from tests.servers import free_port, silent_server
 
 FEW = ("--max-listings", "150")
 TRIAL = ("Trial", "--local-scheduler", "--number", "0", *FEW)
-TRAIN = ("Train", "--local-scheduler", "--tuned", "--Tune-trials", "2", *FEW)
+TRAIN = ("Train", "--local-scheduler", "--tuned", "--Tune-trials", "1", *FEW)
 
 
 class Cluster:

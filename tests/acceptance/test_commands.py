@@ -28,7 +28,7 @@ def age(root: Path, days: float) -> None:
             os.utime(path, (then, then))
 
 
-def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) -> None:
+def test_explain_says_what_will_run(project: Project) -> None:
     code, printed = project.pipeline("explain", *SMALL)
     assert code == 0, printed
     assert printed.startswith("Evaluate sample  runs, first run; upstream: Train sample, Split sample")
@@ -38,17 +38,18 @@ def test_explain_says_what_will_run_and_the_run_says_the_same(project: Project) 
     assert (code, plain) == (0, printed.replace("├", "?").replace("─", "?").replace("└", "?").replace("│", "?"))
     assert project.run("sh", "-c", f"{shlex.quote(sys.executable)} -m pipeline explain | true") == (0, "")
 
-    assert project.evaluate()[0] == 0
-    code, printed = project.pipeline("explain", *SMALL)
+
+def test_explain_says_what_is_reused_and_the_run_says_the_same(evaluated: Project) -> None:
+    code, printed = evaluated.pipeline("explain", *SMALL)
     assert code == 0
     assert "Evaluate sample  reused" in printed
     assert "Reuse saves 0.0 s" not in printed
 
     more = (*SMALL, "--Train-seed", "1")
-    code, printed = project.pipeline("explain", "Train", "--market", "sample", *more)
+    code, printed = evaluated.pipeline("explain", "Train", "--market", "sample", *more)
     assert code == 0
     assert printed.splitlines()[0] == "Train sample  runs, parameter changed: seed 0 → 1"
-    code, ran = project.luigi("Train", "--local-scheduler", *more)
+    code, ran = evaluated.luigi("Train", "--local-scheduler", *more)
     assert code == 0
     assert "Train sample: runs, parameter changed: seed 0 → 1" in ran
     assert "reused: 3 Ingest, Check, Clean, Split; that saves" in ran
@@ -111,25 +112,26 @@ def test_no_room_for_synthetic_deliveries_is_said_and_nothing_half_written_is_le
     assert [path.name for path in (project.root / "data/raw/sample").glob(".*")] == []
 
 
-def test_status_reports_before_and_after_a_run_and_what_is_wrong(project: Project) -> None:
+def test_status_before_any_run_says_that_there_is_nothing_yet(project: Project) -> None:
     code, printed = project.pipeline("status")
     assert code == 0, printed
     assert "current   nothing yet" in printed
 
-    assert project.evaluate()[0] == 0
-    code, printed = project.pipeline("status", "--market", "sample")
+
+def test_status_reports_after_a_run_and_what_is_wrong(evaluated: Project) -> None:
+    code, printed = evaluated.pipeline("status", "--market", "sample")
     assert code == 0, printed
     assert "made by run" in printed
     assert "judged on" in printed
     assert "last run  Evaluate done, exit 0" in printed
 
-    (project.root / "data/raw/sample/2025-01-06.csv").write_text("nothing\n")
-    current = json.loads((project.root / "data/current/sample.json").read_text())
-    metrics = project.root / current["stages"]["evaluate"] / "metrics.json"
+    (evaluated.root / "data/raw/sample/2025-01-06.csv").write_text("nothing\n")
+    current = json.loads((evaluated.root / "data/current/sample.json").read_text())
+    metrics = evaluated.root / current["stages"]["evaluate"] / "metrics.json"
     metrics.parent.chmod(0o755)
     metrics.chmod(0o644)
     metrics.write_text("{}")
-    code, printed = project.pipeline("status")
+    code, printed = evaluated.pipeline("status")
     assert code == 0, printed
     assert "fresh     no: a run now would begin with Ingest sample/2025-01-06.csv (runs, input changed: delivery)" in printed
     assert "is damaged (metrics.json has 2 bytes instead of" in printed
@@ -165,19 +167,19 @@ def test_gc_drops_what_nothing_needs_and_nothing_else(evaluated: Project) -> Non
     assert "built" not in printed, "what is current is all there"
 
 
-def test_gc_keeps_the_scores_that_the_current_ones_started_from(project: Project) -> None:
+def test_gc_keeps_the_scores_that_the_current_ones_started_from(evaluated: Project) -> None:
     for night in ("2025-01-08", "2025-01-09", "2025-01-10"):
-        code, printed = project.luigi("Score", "--local-scheduler", *SMALL, "--as-of", night)
+        code, printed = evaluated.luigi("Score", "--local-scheduler", *SMALL, "--as-of", night)
         assert code == 0, printed
     assert "0 ratings changed since 2025-01-09" in printed
-    assert "for sale" in project.pipeline("status")[1]
+    assert "for sale" in evaluated.pipeline("status")[1]
 
-    age(project.root, days=2)
-    code, printed = project.pipeline("gc", "--keep", "1")
+    age(evaluated.root, days=2)
+    code, printed = evaluated.pipeline("gc", "--keep", "1")
     assert code == 0, printed
-    left = [folder for folder in project.manifests() if folder.startswith("data/score/")]
+    left = [folder for folder in evaluated.manifests() if folder.startswith("data/score/")]
     assert len(left) == 2
-    code, printed = project.luigi("Score", "--local-scheduler", *SMALL, "--as-of", "2025-01-10")
+    code, printed = evaluated.luigi("Score", "--local-scheduler", *SMALL, "--as-of", "2025-01-10")
     assert code == 0
     assert "built" not in printed
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from .conftest import CAN_BE_BOUND, Project
+from .conftest import CAN_BE_BOUND, SMALL, Project
 
 CONTRACTED = {
     "market", "currency", "split", "n_train", "n_calibration", "n_test", "mae", "rmse", "mape", "median_ape", "r2",
@@ -74,7 +74,7 @@ def test_raw_may_lie_elsewhere_and_is_only_read(project: Project, tmp_path: Path
     for path in [elsewhere, *elsewhere.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
 
-    code, printed = project.evaluate("--pipeline-raw", str(elsewhere))
+    code, printed = project.luigi("Split", "--local-scheduler", "--pipeline-raw", str(elsewhere))
 
     for path in [elsewhere, *elsewhere.rglob("*")]:
         path.chmod(0o755)
@@ -98,7 +98,7 @@ def test_two_workers_under_any_start_method_give_the_same_bytes(evaluated: Proje
 
 
 def test_two_runs_at_once_build_each_result_once(project: Project) -> None:
-    runs = [project.start_luigi("Evaluate", "--local-scheduler", "--Train-iterations-factor", "0.2") for _ in range(2)]
+    runs = [project.start_luigi("Evaluate", "--local-scheduler", *SMALL) for _ in range(2)]
     printed = [run.communicate(timeout=300)[0] for run in runs]
 
     assert [run.returncode for run in runs] == [0, 0], printed
@@ -291,7 +291,7 @@ def test_too_many_rejections_exit_30_with_the_reason_last(project: Project) -> N
 def test_a_delivery_that_is_no_table_is_set_aside_beside_good_ones(project: Project) -> None:
     (project.root / "data/raw/sample/2025-01-20.csv").write_bytes(gzip.compress(b"not what its name says"))
 
-    code, printed = project.evaluate()
+    code, printed = project.luigi("Clean", "--local-scheduler")
 
     assert code == 0, printed
     assert "2025-01-20.csv" in printed
@@ -359,7 +359,7 @@ def test_a_delivery_whose_name_is_no_utf8_is_read_like_any_other(project: Projec
     except OSError:
         pytest.skip("this file system takes no such name")
 
-    code, printed = project.evaluate()
+    code, printed = project.luigi("Clean", "--local-scheduler")
 
     assert code == 0, printed
     accounts = [manifest["recipe"]["settings"] for manifest in project.manifests().values() if manifest["task"] == "Check"]
@@ -372,9 +372,9 @@ def test_a_delivery_that_may_not_be_read_is_set_aside_until_it_may(project: Proj
     secret.write_bytes(min(secret.parent.glob("*.csv")).read_bytes()[:-1])
     secret.chmod(0)
 
-    code, printed = project.evaluate(bound_by_permissions=True)
+    code, printed = project.luigi("Clean", "--local-scheduler", bound_by_permissions=True)
     secret.chmod(0o644)
-    again = project.evaluate(bound_by_permissions=True)
+    again = project.luigi("Clean", "--local-scheduler", bound_by_permissions=True)
 
     assert code == 0, printed
     assert "set aside 2025-01-20.csv: the file may not be read (Permission denied)" in printed

@@ -180,7 +180,7 @@ def test_a_second_run_tells_its_own_reason_when_the_first_fails(project: Project
 
     assert [first.returncode, second.returncode] == [30, 30], printed
     assert "changed while it ran" in printed[1].strip().splitlines()[-1]
-    assert project.luigi(*arguments)[0] == 0
+    assert project.luigi("Train", "--scheduler-port", str(luigid.port), *SMALL)[0] == 0
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "99999"])

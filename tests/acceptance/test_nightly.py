@@ -75,28 +75,26 @@ def test_two_promotions_at_once_move_the_champion_once(project: Project) -> None
     assert not project.leftovers()
 
 
-def test_a_locked_registry_fails_the_night_by_name_and_the_next_run_finishes_it(project: Project) -> None:
-    code, printed = project.evaluate("--as-of", "2025-02-01")
-    assert code == 0, printed
-    holder = sqlite3.connect(project.root / "data/mlflow/mlflow.db", isolation_level=None)
+def test_a_locked_registry_fails_the_night_by_name_and_the_next_run_finishes_it(evaluated: Project) -> None:
+    holder = sqlite3.connect(evaluated.root / "data/mlflow/mlflow.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    code, printed = project.luigi(*NIGHT)
+    code, printed = evaluated.luigi(*NIGHT)
     holder.rollback()
     holder.close()
     assert code == 30, printed
     assert "database is locked" in printed.strip().splitlines()[-1]
     assert "Traceback" not in printed
 
-    code, printed = project.luigi(*NIGHT)
+    code, printed = evaluated.luigi(*NIGHT)
 
     assert code == 0, printed
-    assert [entry["what"] for entry in journal(project)] == ["promoted"]
-    code, printed = project.run(sys.executable, "-c", LOAD, MLFLOW_DISABLE_TELEMETRY="true")
+    assert [entry["what"] for entry in journal(evaluated)] == ["promoted"]
+    code, printed = evaluated.run(sys.executable, "-c", LOAD, MLFLOW_DISABLE_TELEMETRY="true")
     assert code == 0, printed
 
 
-def test_a_rollback_is_seen_from_outside_and_a_lost_registry_gives_no_version_twice(project: Project) -> None:
-    assert project.luigi(*NIGHT)[0] == 0
+def test_a_rollback_is_seen_from_outside_and_a_lost_registry_gives_no_version_twice(evaluated: Project) -> None:
+    assert evaluated.luigi(*NIGHT)[0] == 0
     better = (
         "Nightly",
         "--local-scheduler",
@@ -106,29 +104,29 @@ def test_a_rollback_is_seen_from_outside_and_a_lost_registry_gives_no_version_tw
         "--as-of",
         "2025-02-02",
     )
-    code, printed = project.luigi(*better)
+    code, printed = evaluated.luigi(*better)
     assert code == 0, printed
-    assert champion(project)["version"] == "2", printed
+    assert champion(evaluated)["version"] == "2", printed
 
-    assert project.pipeline("rollback")[0] == 2
-    code, printed = project.pipeline("rollback", "--reason", "dealers complain")
+    assert evaluated.pipeline("rollback")[0] == 2
+    code, printed = evaluated.pipeline("rollback", "--reason", "dealers complain")
 
     assert code == 0, printed
     assert "Version 1 is the champion of sample again" in printed
-    code, printed = project.run(sys.executable, "-c", LOAD, MLFLOW_DISABLE_TELEMETRY="true")
+    code, printed = evaluated.run(sys.executable, "-c", LOAD, MLFLOW_DISABLE_TELEMETRY="true")
     assert code == 0, printed
-    code, printed = project.luigi(*better)
+    code, printed = evaluated.luigi(*better)
     assert code == 0, printed
     assert "is barred: by " in printed
-    assert champion(project)["version"] == "1"
-    code, printed = project.pipeline("status")
+    assert champion(evaluated)["version"] == "1"
+    code, printed = evaluated.pipeline("status")
     assert "brought back by a rollback" in printed
     assert re.search(r"barred +version 2, by .+ on [0-9-]+: dealers complain", printed)
 
-    (project.root / "data/mlflow/mlflow.db").unlink()
+    (evaluated.root / "data/mlflow/mlflow.db").unlink()
     third = ("Nightly", "--local-scheduler", *SMALL, "--Train-seed", "1", *LENIENT, "--as-of", "2025-02-03")
-    code, printed = project.luigi(*third)
+    code, printed = evaluated.luigi(*third)
     assert code == 0, printed
-    assert journal(project)[-1]["version"] == "3", "1 and 2 are taken, though the new database never saw them"
-    code, printed = project.run(sys.executable, "-c", LOAD, MLFLOW_DISABLE_TELEMETRY="true")
+    assert journal(evaluated)[-1]["version"] == "3", "1 and 2 are taken, though the new database never saw them"
+    code, printed = evaluated.run(sys.executable, "-c", LOAD, MLFLOW_DISABLE_TELEMETRY="true")
     assert code == 0, printed

@@ -84,18 +84,17 @@ def test_a_receipt_that_is_missing_is_caught_up_on_without_a_second_run(evaluate
     assert runs_of(evaluated) == 1
 
 
-def test_a_damaged_database_fails_the_run_with_the_remedy_and_keeps_the_results(project: Project) -> None:
-    (project.root / "data/mlflow").mkdir(parents=True)
-    database = project.root / "data/mlflow/mlflow.db"
+def test_a_damaged_database_fails_the_run_with_the_remedy_and_keeps_the_results(evaluated: Project) -> None:
+    database = evaluated.root / "data/mlflow/mlflow.db"
     database.write_bytes(b"no database at all, and long enough to be looked at" * 100)
 
-    code, printed = project.evaluate()
+    code, printed = evaluated.evaluate("--Train-seed", "1")
 
     assert code == 30, printed
     assert "MLflow could not record the training in data/mlflow/mlflow.db" in printed.strip().splitlines()[-1]
     assert "Traceback" not in printed
     database.unlink()
-    code, printed = project.evaluate()
+    code, printed = evaluated.evaluate("--Train-seed", "1")
     assert code == 0, printed
     assert "built" not in printed
 

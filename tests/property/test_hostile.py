@@ -19,12 +19,12 @@ from pipeline.errors import UserError
 # A command takes some tenths of a second.
 INPUTS = {
     "manifests": 20,
-    "records": 25,
+    "records": 20,
     "result documents": 20,
     "luigi.cfg": 20,
-    "price form": 25,
-    "model files": 25,
-    "deliveries": 40,
+    "price form": 20,
+    "model files": 20,
+    "deliveries": 25,
 }
 
 
@@ -46,7 +46,7 @@ def home(built: Path) -> Iterator[Path]:
 def test_hostile_input_is_read_or_refused_with_a_message(home, name):
     (reader,) = [reader for reader in readers.list_readers(home) if reader.name == name]
     tally = guard.Tally()
-    throw(reader, home, tally, inputs=INPUTS.get(name, 120), seconds=120, number=0)
+    throw(reader, home, tally, inputs=INPUTS.get(name, 80), seconds=120, number=0)
     assert tally.inputs >= 20
     assert not tally.findings, tally.examples
 
