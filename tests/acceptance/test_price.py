@@ -285,7 +285,7 @@ def test_ended_half_way_it_leaves_nothing_half_written(trained: Project, tmp_pat
     output.write_text("old")
     running = trained.start(*COMMAND, "--input", path, "--output", output)
     until = time.monotonic() + 60
-    while not list(tmp_path.glob(".*")) and time.monotonic() < until:
+    while not any(draft.stat().st_size for draft in tmp_path.glob(".*")) and time.monotonic() < until:
         time.sleep(0.05)
     running.send_signal(number)
     printed, _ = running.communicate(timeout=60)
