@@ -61,6 +61,7 @@ def take(
         screen.open(view, market=market)
         if view == "price":
             year = screen.page.get_by_role("spinbutton").first
+            screen.page.wait_for_function("field => field.value", arg=year.element_handle())  # it is filled in after it is drawn
             year.fill(str(int(year.input_value()) + 2))
             year.press("Enter")
             screen.settle()

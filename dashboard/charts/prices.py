@@ -16,7 +16,8 @@ def draw_interval(low: float, estimate: float, high: float, words: Words, price:
     """Draw an interval as a bar, the estimate as a line on it, and a price asked as a dot."""
     ends = pd.DataFrame([{"low": low, "high": high, "estimate": estimate, "price": price}])
     scale = alt.Scale(zero=False, nice=False, padding=24)
-    axis = alt.Axis(title=None, format=",.0f", tickCount=5, grid=False)
+    # A blank title makes room below the numbers: without, the comma of 30,000 was cut to a point.
+    axis = alt.Axis(title=" ", titleFontSize=5, titlePadding=0, format=",.0f", tickCount=5, grid=False)
     base = alt.Chart()
     bar = base.mark_bar(height=22, color=SKY, opacity=0.45, cornerRadius=4).encode(
         x=alt.X("low:Q", scale=scale, axis=axis), x2=alt.X2("high:Q")
@@ -29,7 +30,7 @@ def draw_interval(low: float, estimate: float, high: float, words: Words, price:
                 x=alt.X("price:Q", scale=scale)
             )
         )
-    return layered(*layers, data=ends, height=44, words=words)
+    return layered(*layers, data=ends, height=52, words=words)
 
 
 def draw_contributions(
