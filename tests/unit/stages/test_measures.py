@@ -1,8 +1,17 @@
 """Numbers with units of their own."""
 
+import doctest
+
 import pytest
 
+from pipeline.stages import measures
 from pipeline.stages.measures import parse_measure, parse_measures, unit_of
+
+
+def test_the_examples_in_the_docstrings_hold():
+    result = doctest.testmod(measures)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 @pytest.mark.parametrize(
